@@ -1,0 +1,1 @@
+"""Balances, deposits, withdrawals and an account's own trades."""

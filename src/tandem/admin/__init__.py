@@ -1,0 +1,1 @@
+"""What operators do: markets, assets, credits and halts."""

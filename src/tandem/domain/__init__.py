@@ -1,0 +1,1 @@
+"""Pure Python: money, market rules, ids, errors and the protocols that platform implements."""

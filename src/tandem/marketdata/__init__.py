@@ -1,0 +1,1 @@
+"""Public market data: depth, trades, candles, tickers and their streams."""

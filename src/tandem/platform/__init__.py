@@ -1,0 +1,1 @@
+"""The outside world behind small interfaces: engine, log, database, clock, settings, telemetry."""

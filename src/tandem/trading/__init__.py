@@ -1,0 +1,1 @@
+"""Orders: placing, cancelling and asking about them."""
