@@ -69,7 +69,7 @@ check: build ## style, types, import rules, sizes, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python scripts/check_locks.py
 	cargo fmt --all --check
