@@ -1,0 +1,138 @@
+"""The engine on an asyncio loop: awaitable commands, and every batch handed to listeners in log order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tandem._engine import (
+    Account,
+    Asset,
+    Batch,
+    BookChange,
+    Credited,
+    Debited,
+    Engine,
+    EngineError,
+    Event,
+    Market,
+    MarketRules,
+    OpenOrder,
+    OrderAccepted,
+    OrderClosed,
+    Overloaded,
+    ReferenceChanged,
+    Result,
+    SelfTradePrevented,
+    Traded,
+)
+from tandem.domain import catalog
+from tandem.domain.trading import MarketStatus
+
+__all__ = [
+    "Account",
+    "Asset",
+    "Batch",
+    "BookChange",
+    "Credited",
+    "Debited",
+    "DiskFull",
+    "Engine",
+    "EngineClient",
+    "EngineError",
+    "Event",
+    "Market",
+    "MarketRules",
+    "OpenOrder",
+    "OrderAccepted",
+    "OrderClosed",
+    "Overloaded",
+    "ReferenceChanged",
+    "Result",
+    "SelfTradePrevented",
+    "Traded",
+]
+
+Listener = Callable[[Batch], None]
+
+
+class DiskFull(Exception):
+    """The command never reached the log: there is no space for it. Nothing was done."""
+
+
+class EngineClosed(Exception):
+    """The command never reached the log: the engine is closing. Nothing was done."""
+
+
+class EngineClient:
+    """Wraps one `Engine` for one loop.
+
+    Listeners run on the loop before the command's own future resolves, so whoever has an answer can read its effect.
+    The catalog is renewed before listeners see the batch that changed it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.catalog = catalog.Catalog()
+        self._listeners: list[Listener] = []
+        self._waiting: dict[int, asyncio.Future[Result]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._renew_catalog()
+
+    def add_listener(self, listener: Listener) -> None:
+        """`listener` sees every batch from now on; add listeners before `start` to see the replayed ones."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Drains what recovery replayed, then follows the engine on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._drain()
+        self._loop.add_reader(self.engine.notify_fd(), self._drain)
+
+    async def close(self) -> None:
+        """Finishes what was taken, then stops. Idempotent."""
+        if self._loop is None:
+            return
+        await self._loop.run_in_executor(None, self.engine.close)
+        self._loop.remove_reader(self.engine.notify_fd())
+        self._drain()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(EngineClosed())
+        self._waiting.clear()
+        self._loop = None
+
+    def submit(self, number: int) -> Awaitable[Result]:
+        """The result of the command with this number, which a submit method of `engine` has just returned:
+        `await client.submit(client.engine.cancel_all(account, market))`."""
+        assert self._loop is not None, "start() comes first"
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting[number] = future
+        return future
+
+    def _drain(self) -> None:
+        while batches := self.engine.poll():
+            for batch in batches:
+                self._deliver(batch)
+
+    def _deliver(self, batch: Batch) -> None:
+        if any(type(e) is ReferenceChanged for r in batch.results for e in r.events):
+            self._renew_catalog()
+        for listener in self._listeners:
+            listener(batch)
+        waiting = self._waiting
+        if waiting:
+            for result in batch.results:
+                future = waiting.pop(result.number, None)
+                if future is not None and not future.done():
+                    future.set_result(result)
+            for number, reason in batch.refused:
+                future = waiting.pop(number, None)
+                if future is not None and not future.done():
+                    future.set_exception(DiskFull() if reason == "disk_full" else EngineClosed())
+
+    def _renew_catalog(self) -> None:
+        assets = {a.id: catalog.Asset(a.id, a.code, a.name, a.decimals) for a in self.engine.assets()}
+        markets = [
+            catalog.Market(m.id, m.symbol, assets[m.base], assets[m.quote], m.rules, MarketStatus(m.status))
+            for m in self.engine.markets()
+        ]
+        self.catalog.replace(assets.values(), markets)
