@@ -22,9 +22,7 @@ def source_files() -> list[Path]:
     """Every Python and Rust file of ours."""
     found = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
     return sorted(
-        path
-        for path in found
-        if path.suffix in FILE_LINES and not SKIPPED & set(path.relative_to(ROOT).parts)
+        path for path in found if path.suffix in FILE_LINES and not SKIPPED & set(path.relative_to(ROOT).parts)
     )
 
 
