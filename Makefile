@@ -5,6 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
@@ -22,7 +23,6 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 unexport VIRTUAL_ENV
 unexport CONDA_PREFIX
 
-TOOLS_OK := $(VENV)/.tools-ok
 VENV_OK := $(VENV)/.venv-ok
 DEPS_OK := $(VENV)/.deps-ok
 ENGINE_OK := $(VENV)/.engine-ok
@@ -47,9 +47,9 @@ CARGO_TEST := cargo test $(LOCKED)
 .PHONY: help run build test test-rust test-python check bench fmt clean clients lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: build ## start an exchange with live demo markets on $(HOST):$(PORT); more flags in ARGS
+run: build ## start an exchange with live demo markets on 127.0.0.1:8000 (HOST, PORT, DATA, ARGS)
 	exec $(BIN)/tandem serve --data $(DATA) --demo --host $(HOST) --port $(PORT) $(ARGS)
 
 build: $(ENGINE_OK) ## the Python environment and the compiled engine
@@ -57,7 +57,7 @@ build: $(ENGINE_OK) ## the Python environment and the compiled engine
 test: check test-rust test-python ## everything that must pass before a commit
 
 # Unit tests with debug assertions; the simulator's million commands need the optimiser.
-test-rust: $(TOOLS_OK) ## the engine's tests
+test-rust: $(VENV_OK) ## the engine's tests
 	$(CARGO_TEST) --workspace --exclude tandem-python --exclude tandem-sim
 	$(CARGO_TEST) --release -p tandem-sim
 
@@ -93,17 +93,13 @@ clean: ## remove everything that was built; data/ stays
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -f src/tandem/_engine*.so
 
-$(VENV_OK):
+$(VENV_OK): scripts/require_tools.sh
 	scripts/require_tools.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(TOOLS_OK): scripts/require_tools.sh | $(VENV_OK)
-	scripts/require_tools.sh $(PYTHON)
-	touch $@
-
-$(DEPS_OK): requirements-dev.lock requirements-bootstrap.lock | $(TOOLS_OK)
-	[ -x $(UV) ] || $(BIN)/python -m pip install --quiet --require-hashes -r requirements-bootstrap.lock
+$(DEPS_OK): requirements-dev.lock requirements-bootstrap.lock | $(VENV_OK)
+	@[ -x $(UV) ] || $(BIN)/python -m pip install --quiet --require-hashes -r requirements-bootstrap.lock
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
 	touch $@
 
