@@ -37,6 +37,7 @@ __all__ = [
     "DiskFull",
     "Engine",
     "EngineClient",
+    "EngineClosed",
     "EngineError",
     "Event",
     "Market",

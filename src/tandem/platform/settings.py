@@ -1,0 +1,67 @@
+"""Settings of one process: defaults, then the TOML file, then the command line. No environment variables."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """The configuration file is wrong: the message names the file, the key and what is expected."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rate limits as the API announces them in exchangeInfo; 0 switches a limit off."""
+
+    weight_per_minute: int = 6_000
+    raw_requests_per_5_minutes: int = 300_000
+    orders_per_10_seconds: int = 100
+    orders_per_day: int = 200_000
+    trusted_proxies: int = 0
+    """How many proxies in front are ours: the client's address is read that many hops from the right."""
+    connections_per_ip: int = 1_000
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The log and the replica."""
+
+    segment_bytes: int = 64 * 1024 * 1024
+    snapshot_every: int = 1_000_000
+    """Commands between two snapshots."""
+    reserve_bytes: int = 64 * 1024 * 1024
+    """Orders are refused when less than this is free on the disk."""
+    queue_limit: int = 65_536
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    data: str = "data"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    demo: bool | None = None
+    """`None`: on if this data directory was started with the demo before."""
+    demo_seed: int = 1
+    log_format: str = "auto"
+    """`auto` (readable on a terminal, JSON otherwise), `text` or `json`."""
+    log_level: str = "info"
+    allowed_origins: tuple[str, ...] = ()
+    """Foreign web pages that may open the WebSocket API."""
+    limits: Limits = Limits()
+    engine: EngineSettings = EngineSettings()
+
+
+def load(path: Path | None, **overrides: Any) -> Settings:
+    """Reads `path` if given; overrides that are None do not count. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not TOML: {error}") from error
+    values |= {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path or 'settings'}: {error}") from error
