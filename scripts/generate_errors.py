@@ -1,4 +1,4 @@
-"""Writes `src/tandem/domain/error_table.py` from `spec/errors.toml`; with --check only compares, and exits 1 on drift."""
+"""Writes `src/tandem/domain/error_table.py` from `spec/errors.toml`; --check only compares, and exits 1 on drift."""
 
 import sys
 import tomllib
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SPEC = ROOT / "spec" / "errors.toml"
 TABLE = ROOT / "src" / "tandem" / "domain" / "error_table.py"
 
-HEADER = '''"""`spec/errors.toml` as Python, written by `scripts/generate_errors.py`: edit the former, run the latter."""
+HEADER = '''"""`spec/errors.toml` in Python, by `scripts/generate_errors.py`: edit the former, run the latter."""
 
 # ruff: noqa: E501
 # fmt: off

@@ -1,4 +1,4 @@
-"""`spec/errors.toml` as Python, written by `scripts/generate_errors.py`: edit the former, run the latter."""
+"""`spec/errors.toml` in Python, by `scripts/generate_errors.py`: edit the former, run the latter."""
 
 # ruff: noqa: E501
 # fmt: off
