@@ -1,8 +1,8 @@
 """The compiled engine: log, core and replica in one object. Only `tandem.platform.engine` imports it.
 
 Numbers are integers in minor units (see `spec/rules.md`); enums are their numbers from `engine/core/src/types.rs`
-(`tandem.domain.trading` names them). Every method may be called from any thread; none blocks on the disk. Queries read the
-replica, which never shows what is not durable.
+(`tandem.domain.trading` names them). Every method may be called from any thread; none blocks on the disk. Queries
+read the replica, which never shows what is not durable.
 """
 
 from typing import Any, final
@@ -26,12 +26,14 @@ class Engine:
         reserve_bytes: int = ...,
         queue_limit: int = ...,
     ) -> Engine:
-        """Recovers (newest valid snapshot + tail) or creates the data directory. Events of the replayed tail come first from
-        `poll`, in batches with `replayed` set; `snapshot_orders` are the open orders at the snapshot they start from."""
+        """Recovers (newest valid snapshot + tail) or creates the data directory. Events of the replayed tail come
+        first from `poll`, in batches with `replayed` set; `snapshot_orders` are the open orders at the snapshot they
+        start from."""
 
     # --- what recovery found
     def recovery(self) -> dict[str, Any]:
-        """snapshot_seq, last_seq, replayed, torn_bytes_cut, damaged_snapshots (list of str), seconds, cluster_id (hex)."""
+        """snapshot_seq, last_seq, replayed, torn_bytes_cut, damaged_snapshots (list of str), seconds, cluster_id
+        (hex)."""
 
     def snapshot_orders(self) -> list[OpenOrder]:
         """Open orders at the point from which `poll` reports events (empty for a new directory)."""
@@ -136,9 +138,9 @@ class Engine:
     # --- offline tools (no Engine is opened, no lock is taken, nothing is changed)
     @staticmethod
     def verify(path: str) -> dict[str, Any]:
-        """Reads every record and snapshot, replays from zero or the oldest snapshot, compares the digest at each snapshot, checks
-        all invariants. Keys: ok, seq, digest (16 hex), funds (list of dict asset, credited, debited, free, locked, fees),
-        records, segments, snapshots, findings (list of {file, offset, seq, problem})."""
+        """Reads every record and snapshot, replays from zero or the oldest snapshot, compares the digest at each
+        snapshot, checks all invariants. Keys: ok, seq, digest (16 hex), funds (list of dict asset, credited, debited,
+        free, locked, fees), records, segments, snapshots, findings (list of {file, offset, seq, problem})."""
 
     @staticmethod
     def inspect(path: str, from_seq: int = 1, limit: int = 1000) -> list[dict[str, Any]]:
@@ -431,7 +433,8 @@ class Debited:
 @final
 class ReferenceChanged:
     """An asset, market or account was made or changed: read it again. `kind` is the event's name ("AssetCreated",
-    "AssetUpdated", "MarketCreated", "MarketUpdated", "MarketStatusChanged", "AccountCreated", "AccountUpdated"), `id` its id."""
+    "AssetUpdated", "MarketCreated", "MarketUpdated", "MarketStatusChanged", "AccountCreated", "AccountUpdated"), `id`
+    its id."""
 
     kind: str
     id: int

@@ -14,7 +14,6 @@ class NotFound(Exception):
     """No asset, market, account or key of that name; the message says which and what exists."""
 
 
-
 RATE_DECIMALS = 8
 
 
@@ -32,9 +31,7 @@ class AdminService:
     # --- reading
 
     def assets(self) -> list[dict[str, Any]]:
-        return [
-            {"asset": a.code, "name": a.name, "decimals": a.decimals} for a in self._client.catalog.assets.values()
-        ]
+        return [{"asset": a.code, "name": a.name, "decimals": a.decimals} for a in self._client.catalog.assets.values()]
 
     def markets(self) -> list[dict[str, Any]]:
         return [self._show_market(m) for m in self._client.catalog.markets.values()]
@@ -148,8 +145,8 @@ def parse_amount(text: str, decimals: int) -> int:
 
 
 def market_rules(rules: dict[str, Any], base_decimals: int, quote_decimals: int) -> MarketRules:
-    """Decimal strings to the engine's units. Keys: tickSize, stepSize (both needed), minPrice, maxPrice, minQty, maxQty,
-    marketMinQty, marketMaxQty, minNotional, maxNumOrders, makerRate, takerRate, selfTradePrevention."""
+    """Decimal strings to the engine's units. Keys: tickSize, stepSize (both needed), minPrice, maxPrice, minQty,
+    maxQty, marketMinQty, marketMaxQty, minNotional, maxNumOrders, makerRate, takerRate, selfTradePrevention."""
 
     def read(key: str, parse: Callable[[str], int], default: int) -> int:
         return parse(rules[key]) if rules.get(key) else default

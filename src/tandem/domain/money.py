@@ -24,7 +24,8 @@ LEGAL_NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 
 @cache
 def _scale(decimals: int) -> int:
-    return 10**decimals
+    scale: int = 10**decimals
+    return scale
 
 
 def parse(text: str, decimals: int) -> int:

@@ -1,4 +1,7 @@
-"""Logs: structured, readable on a terminal, JSON lines elsewhere. Level by whose fault: error = ours, debug = the client's."""
+"""Logs: structured, readable on a terminal, JSON lines elsewhere.
+
+Level by whose fault: error = ours, warn = degraded, info = life cycle, debug = the client's doing.
+"""
 
 import logging
 import sys
