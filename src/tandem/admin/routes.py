@@ -21,8 +21,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
+class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a request carries; a field that is not named here is refused."""
 
 
 class CreateAsset(_Body):

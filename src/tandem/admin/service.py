@@ -141,7 +141,8 @@ def parse_amount(text: str, decimals: int) -> int:
     fraction = fraction.rstrip("0")
     if len(fraction) > decimals:
         raise money.TooPrecise(text)
-    return int(whole) * 10**decimals + int(fraction.ljust(decimals, "0") or "0")
+    scale: int = 10**decimals
+    return int(whole) * scale + int(fraction.ljust(decimals, "0") or "0")
 
 
 def market_rules(rules: dict[str, Any], base_decimals: int, quote_decimals: int) -> MarketRules:
@@ -180,7 +181,7 @@ def explain(error: Exception) -> str:
     """One line for the operator: what is wrong and with what."""
     if isinstance(error, ApiError):
         return error.message
-    kinds = {
+    kinds: dict[type[Exception], str] = {
         money.IllegalNumber: "is not a decimal number",
         money.TooPrecise: "has more decimals than the asset",
         money.TooLarge: "is more than the engine takes",
