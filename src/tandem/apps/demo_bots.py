@@ -1,7 +1,7 @@
 """Liquidity for the demo: one maker and one taker in each market, from a seed, through the API's own operations.
 
 The maker has no memory: each second it compares its open orders with the ladder it wants and sends the difference, so
-a restart, a crash or somebody who sweeps the book all heal the same way. Prices are floats only until they become ticks.
+a restart, a crash or somebody who sweeps the book all heal the same way. Prices are floats until they become ticks.
 """
 
 import asyncio
