@@ -67,6 +67,7 @@ mod format;
 mod journal;
 mod prepare;
 mod reader;
+mod recover;
 mod scan;
 mod snapshot;
 mod storage;
