@@ -1,0 +1,124 @@
+"""Statistics over a window of one market, as REST and the streams print them.
+
+Granularity: windows begin on a minute, so they hold up to 59.999 s more than asked for; the last price, quantity and id
+are exact.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.domain import money
+from tandem.domain.catalog import Market
+from tandem.marketdata.intervals import DAY, MINUTE
+from tandem.marketdata.views import MarketView
+
+Best = tuple[int, int, int, int, int]
+"""(book version, bid price, bid quantity, ask price, ask quantity), as `Engine.best` gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Trades from `open_us` to `close_us`. Without any the prices are the last one (0: never traded), the ids -1."""
+
+    open_us: int
+    close_us: int
+    open: int
+    high: int
+    low: int
+    last: int
+    volume: int
+    quote_volume: int
+    count: int
+    first_id: int
+    last_id: int
+
+    @property
+    def change(self) -> int:
+        return self.last - self.open
+
+
+def rolling(view: MarketView, now_us: int, length_us: int = DAY) -> Window:
+    """The last `length_us` up to now."""
+    start = now_us - length_us
+    return since(view, start - start % MINUTE, now_us)
+
+
+def since(view: MarketView, start_us: int, close_us: int) -> Window:
+    row = view.candles.window(start_us)
+    if row is None:
+        last = view.last_price or 0
+        return Window(start_us, close_us, last, last, last, last, 0, 0, 0, -1, -1)
+    return Window(start_us, close_us, row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[10], row[11])
+
+
+def percent(change: int, base: int) -> str:
+    """`change` of `base` in percent, three decimals, halves away from zero."""
+    if base == 0:
+        return "0.000"
+    thousandths = (abs(change) * 200_000 + base) // (2 * base)
+    return money.show(thousandths if change >= 0 else -thousandths, 3)
+
+
+def weighted_average(market: Market, window: Window) -> int:
+    """Quote volume over volume, rounded down; 0 without volume."""
+    if window.volume == 0:
+        return 0
+    scale: int = 10**market.base.decimals
+    return window.quote_volume * scale // window.volume
+
+
+def show_mini(market: Market, window: Window, show_time: Any) -> dict[str, Any]:
+    """What all ticker endpoints have in common."""
+    price = market.show_price
+    return {
+        "symbol": market.symbol,
+        "openPrice": price(window.open),
+        "highPrice": price(window.high),
+        "lowPrice": price(window.low),
+        "lastPrice": price(window.last),
+        "volume": market.show_qty(window.volume),
+        "quoteVolume": market.show_quote(window.quote_volume),
+        "openTime": show_time(window.open_us),
+        "closeTime": show_time(window.close_us),
+        "firstId": window.first_id,
+        "lastId": window.last_id,
+        "count": window.count,
+    }
+
+
+def show_full(market: Market, window: Window, show_time: Any) -> dict[str, Any]:
+    """`ticker` and `ticker/tradingDay`."""
+    mini = show_mini(market, window, show_time)
+    return {
+        "symbol": mini.pop("symbol"),
+        "priceChange": market.show_price(window.change),
+        "priceChangePercent": percent(window.change, window.open),
+        "weightedAvgPrice": market.show_price(weighted_average(market, window)),
+        **mini,
+    }
+
+
+def show_day(market: Market, view: MarketView, window: Window, best: Best, show_time: Any) -> dict[str, Any]:
+    """`ticker/24hr`."""
+    mini = show_mini(market, window, show_time)
+    _version, bid, bid_qty, ask, ask_qty = best
+    return {
+        "symbol": mini.pop("symbol"),
+        "priceChange": market.show_price(window.change),
+        "priceChangePercent": percent(window.change, window.open),
+        "weightedAvgPrice": market.show_price(weighted_average(market, window)),
+        "prevClosePrice": market.show_price(close_before(view, window)),
+        "lastPrice": mini.pop("lastPrice"),
+        "lastQty": market.show_qty(view.last_qty),
+        "bidPrice": market.show_price(bid),
+        "bidQty": market.show_qty(bid_qty),
+        "askPrice": market.show_price(ask),
+        "askQty": market.show_qty(ask_qty),
+        **mini,
+    }
+
+
+def close_before(view: MarketView, window: Window) -> int:
+    """The price of the trade just before the window; the window's first when that is not known."""
+    before = view.candles.close_before(window.open_us)
+    return window.open if before is None else before

@@ -1,0 +1,128 @@
+"""The last trades of one market, packed in a ring; aggregates are read off the same ring.
+
+Ids of a market are dense. An aggregate is what one taker order took at one price; its id is the id of its first trade:
+rising, the same on every replica and after every restart, but with gaps where an aggregate has several trades.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import NamedTuple
+
+CAPACITY = 100_000
+
+_PACKED = Struct("<QQQ")
+"""price, quantity, time * 4 + starts an aggregate * 2 + buyer is maker. The quote amount follows from the first two."""
+_SIZE = _PACKED.size
+_FIRST_CHUNK = 1_024
+
+
+class Trade(NamedTuple):
+    id: int
+    price: int
+    qty: int
+    time_us: int
+    starts_aggregate: bool
+    buyer_is_maker: bool
+
+
+class Aggregate(NamedTuple):
+    price: int
+    qty: int
+    first_id: int
+    last_id: int
+    time_us: int
+    buyer_is_maker: bool
+
+
+class TradeRing:
+    """Grows up to `capacity` trades, then the oldest goes."""
+
+    __slots__ = ("_bytes", "_capacity", "_full", "_pack", "first_id", "next_id")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._full = capacity
+        self._capacity = min(capacity, _FIRST_CHUNK)
+        self._bytes = bytearray(self._capacity * _SIZE)
+        self._pack = _PACKED.pack_into
+        self.first_id = 0
+        self.next_id = 0
+
+    def __len__(self) -> int:
+        return self.next_id - self.first_id
+
+    def add(self, trade_id: int, price: int, qty: int, flagged_time: int) -> None:
+        """`flagged_time` as in `_PACKED`. An id that does not follow on the last one starts the ring anew."""
+        if trade_id != self.next_id:
+            self.first_id = self.next_id = trade_id
+        elif trade_id - self.first_id == self._capacity:
+            if self._capacity < self._full:
+                self._grow()
+            else:
+                self.first_id += 1
+        self._pack(self._bytes, trade_id % self._capacity * _SIZE, price, qty, flagged_time)
+        self.next_id = trade_id + 1
+
+    def _grow(self) -> None:
+        old, old_capacity = self._bytes, self._capacity
+        self._capacity = min(old_capacity * 4, self._full)
+        self._bytes = bytearray(self._capacity * _SIZE)
+        for trade_id in range(self.first_id, self.next_id):
+            at, to = trade_id % old_capacity * _SIZE, trade_id % self._capacity * _SIZE
+            self._bytes[to : to + _SIZE] = old[at : at + _SIZE]
+
+    def trades(self, first_id: int, end_id: int) -> Iterator[Trade]:
+        """Ids in [first, end) that are still held."""
+        for trade_id in range(max(first_id, self.first_id), min(end_id, self.next_id)):
+            price, qty, flagged = _PACKED.unpack_from(self._bytes, trade_id % self._capacity * _SIZE)
+            yield Trade(trade_id, price, qty, flagged >> 2, bool(flagged & 2), bool(flagged & 1))
+
+    def latest(self, limit: int) -> Iterator[Trade]:
+        return self.trades(self.next_id - limit, self.next_id)
+
+    def _flagged(self, trade_id: int) -> int:
+        flagged: int = _PACKED.unpack_from(self._bytes, trade_id % self._capacity * _SIZE)[2]
+        return flagged
+
+    def first_at(self, time_us: int) -> int:
+        """The id of the first trade at or after `time_us`; `next_id` when there is none."""
+        low, high = self.first_id, self.next_id
+        while low < high:
+            middle = (low + high) // 2
+            if self._flagged(middle) >> 2 < time_us:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def aggregates(self, first_id: int, end_id: int, limit: int) -> list[Aggregate]:
+        """The oldest `limit` aggregates that start in [first, end)."""
+        found: list[Aggregate] = []
+        price = qty = first = last = time_us = 0
+        maker = False
+        open_one = False
+        for trade in self.trades(first_id, self.next_id):
+            if trade.starts_aggregate:
+                if open_one:
+                    found.append(Aggregate(price, qty, first, last, time_us, maker))
+                    open_one = False
+                if trade.id >= end_id or len(found) == limit:
+                    return found
+                first, price, qty = trade.id, trade.price, 0
+                time_us, maker = trade.time_us, trade.buyer_is_maker
+                open_one = True
+            if open_one:
+                qty += trade.qty
+                last = trade.id
+        if open_one and len(found) < limit:
+            found.append(Aggregate(price, qty, first, last, time_us, maker))
+        return found
+
+    def latest_aggregates(self, limit: int, end_id: int) -> list[Aggregate]:
+        """The newest `limit` aggregates that start before `end_id`."""
+        trade_id = min(end_id, self.next_id)
+        left = limit
+        while trade_id > self.first_id and left:
+            trade_id -= 1
+            if self._flagged(trade_id) & 2:
+                left -= 1
+        return self.aggregates(trade_id, end_id, limit)
