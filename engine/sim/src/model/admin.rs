@@ -1,0 +1,181 @@
+//! Assets, markets, accounts, and funds from and to the outside.
+
+use std::collections::BTreeSet;
+
+use tandem_core::event::Event;
+use tandem_core::reject::RejectCode;
+use tandem_core::types::{
+    AccountId, Amount, AssetId, CODE_MAX, DECIMALS_MAX, Fees, MarketId, MarketRules, MarketStatus, NAME_MAX, RATE_ONE,
+};
+
+use super::{Account, Asset, Market, Model, Outcome};
+use crate::planted::Planted;
+
+/// No asset's credits pass this.
+const CREDITED_MAX: u128 = 1 << 100;
+/// No price, quantity or notional passes this.
+pub(super) const NUMBER_MAX: u64 = (1 << 63) - 1;
+
+impl Model {
+    pub(super) fn create_asset(&mut self, code: &str, name: &str, decimals: u8) -> Outcome {
+        check_code(code)?;
+        check_name(name)?;
+        if decimals > DECIMALS_MAX {
+            return Err(RejectCode::DecimalsOutOfRange);
+        }
+        if self.assets.iter().any(|asset| asset.code == code) {
+            return Err(RejectCode::AssetExists);
+        }
+        let asset = AssetId(self.assets.len() as u32);
+        let (code, name) = (code.to_string(), name.to_string());
+        self.assets.push(Asset { code: code.clone(), name: name.clone(), decimals, credited: 0, debited: 0 });
+        Ok(vec![Event::AssetCreated { asset, code, name, decimals }])
+    }
+
+    pub(super) fn update_asset(&mut self, asset: AssetId, name: &str) -> Outcome {
+        self.asset(asset)?;
+        check_name(name)?;
+        self.assets[asset.0 as usize].name = name.to_string();
+        Ok(vec![Event::AssetUpdated { asset, name: name.to_string() }])
+    }
+
+    pub(super) fn create_market(
+        &mut self,
+        symbol: &str,
+        base: AssetId,
+        quote: AssetId,
+        rules: &MarketRules,
+    ) -> Outcome {
+        check_code(symbol)?;
+        let base_decimals = self.asset(base)?.decimals;
+        self.asset(quote)?;
+        if self.markets.iter().any(|market| market.symbol == symbol) {
+            return Err(RejectCode::MarketExists);
+        }
+        if base == quote || !are_valid(rules, base_decimals) {
+            return Err(RejectCode::MarketRulesInvalid);
+        }
+        check_rates(&rules.fees)?;
+        let market = MarketId(self.markets.len() as u32);
+        self.markets.push(Market {
+            symbol: symbol.to_string(),
+            base,
+            quote,
+            rules: *rules,
+            status: MarketStatus::Trading,
+            orders: Vec::new(),
+            version: 0,
+            trades: Vec::new(),
+            prevented_matches: 0,
+            client_ids_ever: BTreeSet::new(),
+        });
+        Ok(vec![Event::MarketCreated { market, symbol: symbol.to_string(), base, quote, rules: *rules }])
+    }
+
+    pub(super) fn update_market(&mut self, id: MarketId, rules: &MarketRules) -> Outcome {
+        let market = self.market(id)?;
+        if !are_valid(rules, self.asset(market.base)?.decimals) {
+            return Err(RejectCode::MarketRulesInvalid);
+        }
+        check_rates(&rules.fees)?;
+        let same_steps = rules.tick_size == market.rules.tick_size && rules.lot_size == market.rules.lot_size;
+        if !same_steps && !market.orders.is_empty() {
+            return Err(RejectCode::MarketHasOpenOrders);
+        }
+        let fees = if self.bug(Planted::FeesNeverUpdated) { market.rules.fees } else { rules.fees };
+        self.market_mut(id).rules = MarketRules { fees, ..*rules };
+        Ok(vec![Event::MarketUpdated { market: id, rules: *rules }])
+    }
+
+    pub(super) fn set_market_status(&mut self, market: MarketId, status: MarketStatus) -> Outcome {
+        self.market(market)?;
+        self.market_mut(market).status = status;
+        Ok(vec![Event::MarketStatusChanged { market, status }])
+    }
+
+    pub(super) fn create_account(&mut self, name: &str) -> Outcome {
+        check_name(name)?;
+        if self.accounts.iter().any(|account| account.name == name) {
+            return Err(RejectCode::AccountExists);
+        }
+        let account = AccountId(self.accounts.len() as u32);
+        self.accounts.push(Account { name: name.to_string(), can_trade: true, fees: None });
+        Ok(vec![Event::AccountCreated { account, name: name.to_string() }])
+    }
+
+    pub(super) fn update_account(&mut self, id: AccountId, can_trade: bool, fees: Option<Fees>) -> Outcome {
+        self.account(id)?;
+        fees.as_ref().map_or(Ok(()), check_rates)?;
+        let account = &mut self.accounts[id.0 as usize];
+        account.can_trade = can_trade;
+        account.fees = fees;
+        Ok(vec![Event::AccountUpdated { account: id, can_trade, fees }])
+    }
+
+    pub(super) fn credit(&mut self, account: AccountId, asset: AssetId, amount: Amount) -> Outcome {
+        self.account(account)?;
+        let record = self.asset(asset)?;
+        if amount.0 == 0 {
+            return Err(RejectCode::AmountZero);
+        }
+        let gone = if self.bug(Planted::CreditBoundIsNet) { record.debited } else { 0 };
+        if amount.0 > CREDITED_MAX || (record.credited - gone) as u128 + amount.0 > CREDITED_MAX {
+            return Err(RejectCode::AmountOverflow);
+        }
+        self.assets[asset.0 as usize].credited += amount.0 as i128;
+        self.balance_mut(account, asset).free += amount.0 as i128;
+        Ok(vec![Event::Credited { account, asset, amount }])
+    }
+
+    pub(super) fn debit(&mut self, account: AccountId, asset: AssetId, amount: Amount) -> Outcome {
+        self.account(account)?;
+        self.asset(asset)?;
+        if amount.0 == 0 {
+            return Err(RejectCode::AmountZero);
+        }
+        let balance = self.balance(account, asset);
+        let locked = if self.bug(Planted::DebitTakesLocked) { balance.locked } else { 0 };
+        if amount.0 > (balance.free + locked) as u128 {
+            return Err(RejectCode::BalanceInsufficient);
+        }
+        self.assets[asset.0 as usize].debited += amount.0 as i128;
+        self.balance_mut(account, asset).free -= amount.0 as i128;
+        Ok(vec![Event::Debited { account, asset, amount }])
+    }
+}
+
+fn check_code(code: &str) -> Result<(), RejectCode> {
+    let is_legal = (1..=CODE_MAX).contains(&code.len()) && !code.chars().any(|c| c.is_control() || c == ' ');
+    if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
+}
+
+fn check_name(name: &str) -> Result<(), RejectCode> {
+    let is_legal = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
+}
+
+const fn check_rates(fees: &Fees) -> Result<(), RejectCode> {
+    if fees.maker.0 <= RATE_ONE && fees.taker.0 <= RATE_ONE { Ok(()) } else { Err(RejectCode::RateOutOfRange) }
+}
+
+fn are_valid(rules: &MarketRules, base_decimals: u8) -> bool {
+    let (tick, lot) = (u128::from(rules.tick_size.0), u128::from(rules.lot_size.0));
+    let steps = tick > 0 && lot > 0 && tick * lot % 10_u128.pow(u32::from(base_decimals)) == 0;
+    if !steps {
+        return false;
+    }
+    let mut bounds = vec![
+        (u128::from(rules.price_min.0), u128::from(rules.price_max.0)),
+        (u128::from(rules.qty_min.0), u128::from(rules.qty_max.0)),
+        (u128::from(rules.market_qty_min.0), u128::from(rules.market_qty_max.0)),
+    ];
+    bounds.extend(rules.min_notional.map(|filter| (filter.min.0, 0)));
+    bounds.extend(rules.notional.map(|filter| (filter.min.0, filter.max.0)));
+    let max = u128::from(NUMBER_MAX);
+    let bounds = bounds.iter().all(|(low, high)| *low <= max && *high <= max && (*high == 0 || high >= low));
+    bounds
+        && rules.market_lot_size.0.is_multiple_of(rules.lot_size.0)
+        && rules.avg_price_mins <= 60
+        && rules.stp_allowed < 1 << 5
+        && rules.stp_allowed & (1 << rules.stp_default as u8) != 0
+}
