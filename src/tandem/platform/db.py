@@ -1,0 +1,90 @@
+"""SQLite in one file: opened safely, brought to the newest version, one connection under one lock.
+
+Nothing here decides about money; what it loses with the machine's last second (WAL, synchronous=FULL loses nothing
+committed) can be made again by the operator.
+"""
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tandem.domain.errors import Fault
+
+
+class DatabaseUnusable(Fault):
+    """The file is damaged, or newer than this program; the message says which and what to do."""
+
+
+@contextmanager
+def _as_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise DatabaseUnusable(f"{path}: {error}") from error
+
+
+class Database:
+    """`migrations[n]` brings a file from version n to n + 1; published ones are never changed."""
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        self.path = path
+        create_private(path)
+        with _as_fault(path):
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._lock = threading.Lock()
+        try:
+            with _as_fault(path):
+                self._prepare(migrations)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self, migrations: Sequence[str]) -> None:
+        run = self._connection.execute
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA busy_timeout = 5000")
+        run("PRAGMA trusted_schema = OFF")
+        (version,) = run("PRAGMA user_version").fetchone()
+        if version > len(migrations):
+            raise DatabaseUnusable(
+                f"{self.path} is of version {version}, this program knows {len(migrations)}: run the newer program"
+            )
+        for number in range(version, len(migrations)):
+            with self.transaction() as connection:
+                for statement in migrations[number].split(";"):
+                    if statement.strip():
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; threads take turns."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            self._connection.close()
+
+
+def create_private(path: Path) -> None:
+    """Makes sure that the file exists and that only its owner can read it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
