@@ -1,5 +1,7 @@
-"""The retired user data stream keys (`listenKey`), which older clients still use. They live in memory: after a restart a
-client's keep-alive is answered -1125, and it asks for a new one as it does after an expiry."""
+"""The retired user data stream keys (`listenKey`), which older clients still use.
+
+They live in memory: after a restart a keep-alive is answered -1125, and the client asks for a new key as after an expiry.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
