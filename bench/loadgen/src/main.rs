@@ -27,7 +27,7 @@ struct Key {
 #[derive(Clone)]
 enum Work {
     Get(String),
-    Orders { symbol: String, price: String, qty: String, keys: [Key; 2] },
+    Orders { symbol: String, price: String, qty: String, keys: Box<[Key; 2]> },
 }
 
 #[derive(Clone)]
@@ -61,7 +61,7 @@ fn parse_arguments() -> Option<Plan> {
                     let api_key = next()?;
                     Some(Key { api_key, hmac: Hmac::new_from_slice(next()?.as_bytes()).ok()? })
                 };
-                plan.work = Work::Orders { symbol, price, qty, keys: [key()?, key()?] };
+                plan.work = Work::Orders { symbol, price, qty, keys: Box::new([key()?, key()?]) };
             }
             "--rate" => plan.rate = next()?.parse().ok()?,
             "--seconds" => plan.seconds = next()?.parse().ok()?,
@@ -144,11 +144,8 @@ fn run_connection(plan: &Plan, counter: &AtomicU64, barrier: &Barrier) -> io::Re
     let end = Duration::from_secs(plan.warmup + plan.seconds);
     loop {
         let number = counter.fetch_add(1, Ordering::Relaxed);
-        let intended = if plan.rate == 0 {
-            start.elapsed()
-        } else {
-            Duration::from_nanos(number.saturating_mul(1_000_000_000) / plan.rate)
-        };
+        let scheduled = number.saturating_mul(1_000_000_000).checked_div(plan.rate).map(Duration::from_nanos);
+        let intended = scheduled.unwrap_or_else(|| start.elapsed());
         if intended >= end {
             return Ok(outcome);
         }
@@ -156,7 +153,7 @@ fn run_connection(plan: &Plan, counter: &AtomicU64, barrier: &Barrier) -> io::Re
             thread::sleep(wait);
         }
         write_request(plan, number, &mut request)?;
-        let sent = if plan.rate == 0 { start.elapsed() } else { intended };
+        let sent = scheduled.unwrap_or_else(|| start.elapsed());
         writer.write_all(&request)?;
         let status = read_answer(&mut reader, &mut scratch)?;
         if status != 200 {
