@@ -1,0 +1,85 @@
+"""The ring of trades and the aggregates read off it, against plain lists."""
+
+import random
+
+from tandem.marketdata.trades import Aggregate, Trade, TradeRing
+
+
+def random_trades(seed: int, count: int, first_id: int = 0) -> list[Trade]:
+    rng = random.Random(seed)
+    trades: list[Trade] = []
+    time_us, price, maker = 1_000_000, 100, False
+    for trade_id in range(first_id, first_id + count):
+        starts = not trades or rng.random() < 0.4
+        if starts:
+            time_us += rng.randrange(3)
+            price, maker = rng.randrange(90, 110), rng.random() < 0.5
+        trades.append(Trade(trade_id, price, rng.randrange(1, 2**63), time_us, starts, maker))
+    return trades
+
+
+def ring_of(trades: list[Trade], capacity: int) -> TradeRing:
+    ring = TradeRing(capacity)
+    for t in trades:
+        ring.add(t.id, t.price, t.qty, t.time_us << 2 | t.starts_aggregate << 1 | t.buyer_is_maker)
+    return ring
+
+
+def naive_aggregates(trades: list[Trade]) -> list[Aggregate]:
+    """Of the trades from the first start on."""
+    rows: list[Aggregate] = []
+    for t in trades:
+        if t.starts_aggregate:
+            rows.append(Aggregate(t.price, t.qty, t.id, t.id, t.time_us, t.buyer_is_maker))
+        elif rows:
+            rows[-1] = rows[-1]._replace(qty=rows[-1].qty + t.qty, last_id=t.id)
+    return rows
+
+
+def test_the_ring_keeps_the_newest_and_grows_without_losing_any() -> None:
+    trades = random_trades(1, 9_000, first_id=77)
+    for capacity in (10, 1_024, 5_000, 100_000):
+        ring = ring_of(trades, capacity)
+        kept = trades[-capacity:]
+        assert list(ring.trades(0, 10**9)) == kept
+        assert list(ring.latest(7)) == kept[-7:]
+        assert list(ring.trades(kept[3].id, kept[3].id + 4)) == kept[3:7]
+        assert (ring.first_id, ring.next_id, len(ring)) == (kept[0].id, trades[-1].id + 1, len(kept))
+
+
+def test_an_id_that_does_not_follow_starts_anew() -> None:
+    first, later = random_trades(1, 20), random_trades(2, 5, first_id=100)
+    assert list(ring_of(first + later, 50).trades(0, 1_000)) == later
+
+
+def test_aggregates_equal_a_recomputation() -> None:
+    rng = random.Random(9)
+    for seed in range(20):
+        trades = random_trades(seed, 200)
+        ring = ring_of(trades, 120)
+        expected = naive_aggregates(trades[-120:])
+        for _ in range(30):
+            low, high, limit = rng.randrange(250), rng.randrange(250), rng.randrange(1, 60)
+            oldest = [a for a in expected if low <= a.first_id < high][:limit]
+            newest = [a for a in expected if a.first_id < high][-limit:]
+            assert ring.aggregates(low, high, limit) == oldest
+            assert ring.latest_aggregates(limit, high) == newest
+
+
+def test_first_at_is_the_first_trade_not_before_a_time() -> None:
+    trades = random_trades(4, 300)
+    ring = ring_of(trades, 200)
+    kept = trades[-200:]
+    for time_us in range(kept[0].time_us - 2, kept[-1].time_us + 3):
+        expected = next((t.id for t in kept if t.time_us >= time_us), ring.next_id)
+        assert ring.first_at(time_us) == expected
+
+
+def test_an_empty_ring_has_nothing() -> None:
+    ring = TradeRing(10)
+    assert (list(ring.latest(5)), ring.aggregates(0, 9, 5), ring.latest_aggregates(5, 9), ring.first_at(0)) == (
+        [],
+        [],
+        [],
+        0,
+    )
