@@ -1,7 +1,7 @@
 """The API's JSON for orders, trades and prevented matches, assembled as text.
 
-Texts from outside need no escaping: client ids are letters, digits, `-` and `_` by the engine's own check, and symbols and
-asset codes come from `Listing` as JSON already.
+Texts from outside need no escaping: client ids are letters, digits, `-` and `_` by the engine's own check, and symbols
+and asset codes come from `Listing` as JSON already.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,6 +20,7 @@ from tandem.platform.engine import (
     SelfTradePrevented,
     Traded,
 )
+from tandem.platform.rate_limits import RateLimiter
 from tandem.trading import names
 from tandem.trading.retention import FairShare
 
@@ -150,6 +151,7 @@ class OrderView:
 
     Memory: closed orders, trades and prevented matches are bounded over all accounts (200,000, 200,000 and 20,000
     unless said otherwise), shared by `FairShare`. A forgotten order is as unknown as one that never was.
+    `limiter` is told of each order's first fill.
     """
 
     def __init__(
@@ -160,11 +162,13 @@ class OrderView:
         trades_limit: int = TRADES_LIMIT,
         prevented_limit: int = PREVENTED_LIMIT,
         floor: int = 256,
+        limiter: RateLimiter | None = None,
     ) -> None:
         self.by_id: dict[int, Order] = {}
         self.accounts: dict[int, AccountOrders] = {}
         self.watched: set[int] = set()
         self.observer: Observer | None = None
+        self._limiter = limiter
         self._closed = FairShare(closed_limit, self._forget_order, floor=floor)
         self._fills = FairShare(trades_limit, self._forget_fill, floor=floor)
         self._prevented = FairShare(prevented_limit, self._forget_prevented, floor=floor)
@@ -235,6 +239,8 @@ class OrderView:
         self._fill(self.by_id[event.maker_order], Fill(event, result.time_us, True), event.maker_left, result)
 
     def _fill(self, order: Order, fill: Fill, left: int, result: Result) -> None:
+        if self._limiter is not None and not order.filled:
+            self._limiter.order_filled(order.account, fill.time_us, is_maker=fill.is_maker)
         order.filled += fill.trade.qty
         order.filled_quote += fill.trade.quote_amount
         order.left = left
