@@ -57,7 +57,7 @@ fn run(dir: &std::path::Path, records: u64, payload_bytes: usize, batch_len: u64
 
 fn main() -> Outcome {
     let dir = std::path::PathBuf::from(argument(1, "/tmp/tandem-append-bench"));
-    let (records, payload_bytes) = (argument(2, "2000000").parse()?, argument(3, "64").parse()?);
+    let (records, payload_bytes): (u64, usize) = (argument(2, "2000000").parse()?, argument(3, "64").parse()?);
     println!("{records} records of {payload_bytes} payload bytes in {}", dir.display());
     for batch_len in [1, 16, 256, 1000, 4000] {
         let _ = std::fs::remove_dir_all(&dir);

@@ -27,7 +27,7 @@
 //! use tandem_journal::{Config, Error, Identity, Journal, LogDir, NewSnapshot, Start};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let tmp = tempfile::tempdir()?; let path = tmp.path();
-//! let config = Config { segment_bytes: 1 << 20, min_free_bytes: 0,
+//! let config = Config { segment_bytes: 4 << 20, min_free_bytes: 0,
 //!                       ..Config::new(Identity { cluster_id: *b"0123456789abcdef", shard: 0 }) };
 //!
 //! // Recovery: newest good snapshot, then the records after it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Finding, Result, Severity, VisitError};
-use crate::format::{END_MARK, FORMAT_VERSION, Place, Point, Record, RunningHash, SECTOR, SECTOR_BYTES, Seal, SegmentHeader, segment_name};
+use crate::format::{END_MARK, FORMAT_VERSION, HEADER, Place, Point, Record, RunningHash, SECTOR, SECTOR_BYTES, Seal, SegmentHeader, segment_name};
 use crate::journal::{Journal, LogDir, write_seal};
 use crate::prepare::{Preparer, SPARE_NAME};
 use crate::scan::{Scanned, SealState, SealVerdict, Segment, Tail, judge_seal, list_segments, load_segment, open_segment};
@@ -267,14 +267,16 @@ impl Recovery {
             bytes[mark - from] = END_MARK;
         }
         if let Tail::Torn { why, garbage_end, is_stray } = scanned.tail {
-            bytes.resize(garbage_end - from, 0);
             let cut = (garbage_end - scanned.end) as u64;
             self.report.cut_bytes += cut;
             let severity = if is_stray { Severity::Warning } else { Severity::Note };
             let what = format!("cut {cut} bytes after the last valid record: {why}");
             self.report.findings.push(Finding::new(severity, &segment.name, scanned.end as u64, Some(scanned.last.seq + 1), what));
+            erase(opened.file.as_ref(), segment, scanned.end, garbage_end)?;
         }
-        opened.file.write_at(&bytes, from as u64).map_err(|error| Error::fatal("write", &segment.name, error))?;
+        if !bytes.is_empty() {
+            opened.file.write_at(&bytes, from as u64).map_err(|error| Error::fatal("write", &segment.name, error))?;
+        }
         opened.file.sync_data().map_err(|error| Error::fatal("fdatasync", &segment.name, error))
     }
 
@@ -299,4 +301,25 @@ impl Recovery {
         }
         Ok(())
     }
+}
+
+/// Zeroes a torn end so that, if the power goes in the middle, what is left still reads as a torn end: first what
+/// lies behind the sectors of the first bad header, then those from the back, byte by byte, because one byte cannot
+/// tear, and each synced before the next, because sectors reach the disk in any order.
+fn erase(file: &dyn StorageFile, segment: &Segment, end: usize, garbage_end: usize) -> Result<()> {
+    let zero = |from: usize, to: usize| {
+        file.write_at(&vec![0; to - from], from as u64).map_err(|error| Error::fatal("write", &segment.name, error))
+    };
+    let mut upper = (end + HEADER).next_multiple_of(SECTOR).min(garbage_end);
+    if upper < garbage_end {
+        zero(upper, garbage_end)?;
+        file.sync_data().map_err(|error| Error::fatal("fdatasync", &segment.name, error))?;
+    }
+    while upper > end {
+        let lower = ((upper - 1) / SECTOR * SECTOR).max(end);
+        (lower..upper).rev().filter(|at| segment.bytes[*at] != 0).try_for_each(|at| zero(at, at + 1))?;
+        file.sync_data().map_err(|error| Error::fatal("fdatasync", &segment.name, error))?;
+        upper = lower;
+    }
+    Ok(())
 }
