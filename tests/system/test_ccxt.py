@@ -1,7 +1,6 @@
 """ccxt, unmodified, over REST: the trading story in its unified words, and its errors."""
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -54,8 +53,8 @@ def told(exchange: Exchange) -> Told:
 
 
 @pytest.fixture
-def alice(market: Venue) -> Iterator[ccxt.binance]:
-    yield ccxt_client.rest(market.exchange.url, make_account("alice", market))
+def alice(market: Venue) -> ccxt.binance:
+    return ccxt_client.rest(market.exchange.url, make_account("alice", market))
 
 
 def test_markets_load_with_keys_and_default_options(market: Venue, alice: ccxt.binance) -> None:

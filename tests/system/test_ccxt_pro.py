@@ -59,22 +59,21 @@ async def test_the_watched_book_equals_the_depth_of_rest(
 
 async def test_public_streams_carry_a_trade(market: Venue, traders: Traders, watcher: ccxt.pro.binance) -> None:
     alice, bob = traders
-    watching = [
-        asyncio.create_task(
-            watch_until(lambda: watcher.watch_trades(market.unified), lambda rows: rows[-1]["price"] == 99)
-        ),
-        asyncio.create_task(watch_until(lambda: watcher.watch_ticker(market.unified), lambda t: t["last"] == 99)),
-        asyncio.create_task(
-            watch_until(lambda: watcher.watch_ohlcv(market.unified, "1m"), lambda rows: rows[-1][4] == 99)
-        ),
-        asyncio.create_task(
-            watch_until(lambda: watcher.watch_bids_asks([market.unified]), lambda found: market.unified in found)
-        ),
+    unified = market.unified
+
+    def watching(watch: Callable[[], Awaitable[Any]], condition: Callable[[Any], bool]) -> asyncio.Task[Any]:
+        return asyncio.create_task(watch_until(watch, condition))
+
+    tasks = [
+        watching(lambda: watcher.watch_trades(unified), lambda rows: rows[-1]["price"] == 99),
+        watching(lambda: watcher.watch_ticker(unified), lambda found: found["last"] == 99),
+        watching(lambda: watcher.watch_ohlcv(unified, "1m"), lambda rows: rows[-1][4] == 99),
+        watching(lambda: watcher.watch_bids_asks([unified]), lambda found: unified in found),
     ]
     await asyncio.sleep(1)  # ccxt has no word for "subscribed"
     await in_thread(alice.place, market.symbol, "BUY", quantity="2", price="99")
     await in_thread(bob.place, market.symbol, "SELL", "MARKET", quantity="0.5")
-    trades, ticker, candles, best = await asyncio.gather(*watching)
+    trades, ticker, candles, best = await asyncio.gather(*tasks)
     assert [(trade["price"], trade["amount"], trade["side"]) for trade in trades] == [(99, 0.5, "sell")]
     assert (ticker["symbol"], ticker["baseVolume"]) == (market.unified, 0.5)
     assert candles[-1][1:] == [99, 99, 99, 99, 0.5]

@@ -1,4 +1,4 @@
-"""A signed REST client of ours: nothing but what the API's documentation says, so no client's kindness hides anything."""
+"""A signed REST client of ours: nothing but what the API's documentation says, so no kindness hides anything."""
 
 import hashlib
 import hmac
