@@ -1,7 +1,6 @@
 """The engine on an asyncio loop: awaitable commands, and every batch handed to listeners in log order."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from tandem._engine import (
@@ -30,7 +29,6 @@ from tandem.domain.trading import MarketStatus
 
 __all__ = [
     "Account",
-    "AnswerLate",
     "Asset",
     "Batch",
     "BookChange",
@@ -65,13 +63,6 @@ class EngineClosed(Exception):
     """The command never reached the log: the engine is closing. Nothing was done."""
 
 
-class AnswerLate(Exception):
-    """No answer within `ANSWER_TIMEOUT_S`: the command may still be done, or not."""
-
-
-ANSWER_TIMEOUT_S = 10
-
-
 class EngineClient:
     """Wraps one `Engine` for one loop.
 
@@ -85,10 +76,6 @@ class EngineClient:
         self._listeners: list[Listener] = []
         self._waiting: dict[int, asyncio.Future[Result]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._last_number = 0
-        self._numbers_then: deque[int] = deque()
-        """The last number submitted, at each of the last seconds."""
-        self._ticking: asyncio.TimerHandle | None = None
         self._renew_catalog()
 
     def add_listener(self, listener: Listener) -> None:
@@ -100,14 +87,11 @@ class EngineClient:
         self._loop = asyncio.get_running_loop()
         self._drain()
         self._loop.add_reader(self.engine.notify_fd(), self._drain)
-        self._tick()
 
     async def close(self) -> None:
         """Finishes what was taken, then stops. Idempotent."""
         if self._loop is None:
             return
-        if self._ticking is not None:
-            self._ticking.cancel()
         await self._loop.run_in_executor(None, self.engine.close)
         self._loop.remove_reader(self.engine.notify_fd())
         self._drain()
@@ -123,21 +107,7 @@ class EngineClient:
         assert self._loop is not None, "start() comes first"
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting[number] = future
-        self._last_number = number
         return future
-
-    def _tick(self) -> None:
-        """Once a second: who has waited too long is told. One timer for all, since one per command would cost more than
-        the command."""
-        assert self._loop is not None
-        self._numbers_then.append(self._last_number)
-        if len(self._numbers_then) > ANSWER_TIMEOUT_S:
-            late = self._numbers_then.popleft()
-            for number in [number for number in self._waiting if number <= late]:
-                future = self._waiting.pop(number)
-                if not future.done():
-                    future.set_exception(AnswerLate())
-        self._ticking = self._loop.call_later(1, self._tick)
 
     def _drain(self) -> None:
         while batches := self.engine.poll():

@@ -1,4 +1,7 @@
-"""What a trading account can ask for. One method per operation; each answers with JSON bytes."""
+"""What a trading account can ask for. One method per operation; each answers with JSON bytes.
+
+What the engine cannot take or answer (overload, full disk, timeout) passes through: the edge has words for that.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,29 +9,14 @@ from typing import Any
 import msgspec
 
 from tandem.domain import money
-from tandem.domain.errors import ApiError, api_error, engine_reject
+from tandem.domain.errors import api_error, engine_reject
 from tandem.domain.operation import Args, Call
-from tandem.platform.engine import (
-    AnswerLate,
-    DiskFull,
-    EngineClient,
-    EngineClosed,
-    OrderClosed,
-    Overloaded,
-)
+from tandem.platform.engine import EngineClient, OrderClosed
 from tandem.platform.rate_limits import RateLimiter
 from tandem.trading import answers, queries
 from tandem.trading.listings import RATE_DECIMALS, Listing, Listings
 from tandem.trading.orders import OrderView
 from tandem.trading.tickets import read_ticket
-
-ENGINE_FAULTS = (Overloaded, DiskFull, EngineClosed, AnswerLate)
-_TOLD = {
-    Overloaded: "SERVER_BUSY",
-    DiskFull: "DISK_FULL",
-    EngineClosed: "SERVICE_SHUTTING_DOWN",
-    AnswerLate: "TIMEOUT",
-}
 
 
 class TradingService:
@@ -50,10 +38,7 @@ class TradingService:
         listing = self._listings.find(args["symbol"])
         ticket = read_ticket(args, listing, self._new_client_id)
         call.ensure_fresh()
-        try:
-            result = await self._client.submit(self._engine.place_order(call.account, *ticket))
-        except ENGINE_FAULTS as fault:
-            raise told(fault) from fault
+        result = await self._client.submit(self._engine.place_order(call.account, *ticket))
         if result.code >= 0:
             raise engine_reject(result.code)
         style = args.get("newOrderRespType") or answers.DEFAULT_STYLE.get(args["type"], answers.ACK)
@@ -78,11 +63,8 @@ class TradingService:
             raise api_error("UNSUPPORTED_OPERATION")
         cancel_id = args.get("newClientOrderId") or self._new_client_id()
         call.ensure_fresh()
-        try:
-            number = self._engine.cancel_order(call.account, listing.id, order_id, client_id, cancel_id)
-            result = await self._client.submit(number)
-        except ENGINE_FAULTS as fault:
-            raise told(fault) from fault
+        number = self._engine.cancel_order(call.account, listing.id, order_id, client_id, cancel_id)
+        result = await self._client.submit(number)
         if result.code >= 0:
             raise engine_reject(result.code)
         (closed,) = result.events
@@ -92,10 +74,7 @@ class TradingService:
     async def cancel_all(self, call: Call, args: Args) -> bytes:
         listing = self._listings.find(args["symbol"])
         call.ensure_fresh()
-        try:
-            result = await self._client.submit(self._engine.cancel_all(call.account, listing.id))
-        except ENGINE_FAULTS as fault:
-            raise told(fault) from fault
+        result = await self._client.submit(self._engine.cancel_all(call.account, listing.id))
         if result.code >= 0:
             raise engine_reject(result.code)
         return answers.array([self._canceled(e, listing, call) for e in result.events if type(e) is OrderClosed])
@@ -158,8 +137,3 @@ class TradingService:
                 },
             }
         )
-
-
-def told(fault: Exception) -> ApiError:
-    """What the client is told when the engine gave no answer."""
-    return api_error(_TOLD[type(fault)])

@@ -15,7 +15,7 @@ from tandem.platform.engine import (
     SelfTradePrevented,
 )
 from tandem.trading import names
-from tandem.trading.listings import Listing, Listings, json_text
+from tandem.trading.listings import Listings, json_text
 from tandem.trading.orders import Fill, Order, OrderView
 
 Sink = Callable[[bytes], None]
@@ -86,7 +86,7 @@ class UserStreams:
             last_qty=listing.show_qty(trade.qty),
             last_price=listing.show_quote(trade.price),
             last_quote=listing.show_quote(trade.quote_amount),
-            fee=listing.show_received(side, fee) if fee else "0",
+            fee=listing.show_received(side, fee),
             fee_asset=listing.assets_json[side],
             trade_id=trade.trade_id,
             is_on_book=order.status == names.PARTIALLY_FILLED and _may_rest(order),
