@@ -1,6 +1,6 @@
 """The retired user data stream keys (`listenKey`), which older clients still use.
 
-They live in memory: after a restart a keep-alive is answered -1125, and the client asks for a new key as after an expiry.
+They live in memory: after a restart a keep-alive is answered -1125, and the client asks anew as after an expiry.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """What an address and an account have used of their limits, in fixed windows aligned to the wall clock.
 
-Weight is charged before the work and given back when success costs less, so parallel requests cannot pass a limit together.
-Going on after 429 bans the address, for longer each time. Memory is bounded: old entries are swept each minute, and
-beyond MAX_ENTRIES the entry made first makes room.
+Weight is charged before the work and given back when success costs less, so parallel requests cannot pass a limit
+together. Going on after 429 bans the address, for longer each time. Memory is bounded: old entries are swept each
+minute, and beyond MAX_ENTRIES the entry made first makes room.
 """
 
 import ipaddress
@@ -66,7 +66,7 @@ class RateLimiter:
         self._swept_minute = 0
 
     def charge(self, address: str, weight: int, now_us: int, *, is_raw: bool = True) -> AddressUse:
-        """Counts a request. Raises ApiError -1003: 429, or 418 while banned. `is_raw` off for what is no HTTP request."""
+        """Counts a request. Raises ApiError -1003: 429, or 418 while banned. `is_raw`: it is an HTTP request."""
         use = self.address(address, now_us)
         limits = self.limits
         if use.banned_until_us > now_us:
@@ -116,8 +116,10 @@ class RateLimiter:
         use = self._addresses.get(group)
         minute = now_us // MINUTE_US
         if use is None:
-            if minute != self._swept_minute or len(self._addresses) >= MAX_ENTRIES:
+            if minute != self._swept_minute:
                 self._sweep(now_us)
+            if len(self._addresses) >= MAX_ENTRIES:
+                del self._addresses[next(iter(self._addresses))]
             use = self._addresses[group] = AddressUse()
         if use.minute != minute:
             use.minute, use.weight, use.refused = minute, 0, 0
@@ -181,8 +183,6 @@ class RateLimiter:
             or (use.raw_window == raw_window and use.raw)
             or (use.ban_us and use.banned_until_us > remembered_us)
         }
-        while len(self._addresses) >= MAX_ENTRIES:
-            del self._addresses[next(iter(self._addresses))]
         day = now_us // DAY_US
         self._accounts = {account: use for account, use in self._accounts.items() if use.day == day}
 
