@@ -13,8 +13,8 @@ from math import gcd
 from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, Interval
 
 Row = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
-"""open time, open, high, low, close, volume, quote volume, trades, bought by takers: volume, quote volume, first id, last
-id."""
+"""open time, open, high, low, close, volume, quote volume, trades, volume and quote volume bought by takers, first id,
+last id."""
 
 _TREE = {
     "1s": ("1m",),
@@ -177,8 +177,10 @@ class Candles:
         end_us: int | None,
         offset_us: int = 0,
     ) -> list[Sequence[int]]:
-        """Candles whose open time lies in [start, end], ascending, flat ones for times without trades, up to now. With a
-        start the oldest `limit`, else the newest. The first and last id of a flat candle are -1."""
+        """Candles whose open time lies in [start, end], ascending, flat ones for times without trades, up to now.
+
+        With a start the oldest `limit`, else the newest. The first and last id of a flat candle are -1.
+        """
         base = self._base(interval, offset_us)
         first = base.first_open()
         if first is None:

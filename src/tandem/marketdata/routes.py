@@ -190,12 +190,10 @@ class MarketDataRoutes:
     def _several(self, args: Args) -> Sequence[Market]:
         """For `symbols` or no choice at all; those with another status than asked for are left out."""
         if "symbols" in args:
-            names = args["symbols"]
-            if len(set(names)) != len(names):
-                raise api_error("DUPLICATE_SYMBOLS")
-            if not all(name in self._catalog.by_symbol for name in names):
+            by_symbol = self._catalog.by_symbol
+            if not all(name in by_symbol for name in args["symbols"]):
                 raise api_error("BAD_SYMBOL")
-            markets = [self._catalog.by_symbol[name] for name in names]
+            markets = [by_symbol[name] for name in args["symbols"]]
         else:
             markets = list(self._catalog.markets.values())
         status = args.get("symbolStatus")

@@ -122,3 +122,52 @@ def close_before(view: MarketView, window: Window) -> int:
     """The price of the trade just before the window; the window's first when that is not known."""
     before = view.candles.close_before(window.open_us)
     return window.open if before is None else before
+
+
+MINI_EVENT = "24hrMiniTicker"
+FULL_EVENT = "24hrTicker"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """A ticker of a stream before its times are known in the client's unit."""
+
+    event: str
+    symbol: str
+    fields: dict[str, Any]
+    window: Window
+
+    def show(self, now_us: int, unit: int) -> dict[str, Any]:
+        row: dict[str, Any] = {"e": self.event, "E": now_us // unit, "s": self.symbol, **self.fields}
+        if self.event != MINI_EVENT:
+            row["O"] = self.window.open_us // unit
+            row["C"] = self.window.close_us // unit
+            row["F"] = self.window.first_id
+            row["L"] = self.window.last_id
+            row["n"] = self.window.count
+        return row
+
+
+def stream_row(event: str, market: Market, view: MarketView, window: Window, best: Best) -> StreamRow:
+    """`event`: MINI_EVENT, FULL_EVENT or `1hTicker` and so on."""
+    price = market.show_price
+    prices = {"o": price(window.open), "h": price(window.high), "l": price(window.low)}
+    volumes = {"v": market.show_qty(window.volume), "q": market.show_quote(window.quote_volume)}
+    last = {"c": price(window.last)}
+    if event == MINI_EVENT:
+        return StreamRow(event, market.symbol, last | prices | volumes, window)
+    changes = {"p": price(window.change), "P": percent(window.change, window.open)}
+    average = {"w": price(weighted_average(market, window))}
+    if event != FULL_EVENT:
+        return StreamRow(event, market.symbol, changes | prices | last | average | volumes, window)
+    _version, bid, bid_qty, ask, ask_qty = best
+    book = {
+        "b": price(bid),
+        "B": market.show_qty(bid_qty),
+        "a": price(ask),
+        "A": market.show_qty(ask_qty),
+    }
+    before = {"x": price(close_before(view, window))}
+    quantity = {"Q": market.show_qty(view.last_qty)}
+    fields = changes | average | before | last | quantity | book | prices | volumes
+    return StreamRow(event, market.symbol, fields, window)

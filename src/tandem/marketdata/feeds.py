@@ -1,0 +1,340 @@
+"""What fills the streams: one feed per stream that somebody listens to. It says what it hears of; the hub calls it.
+
+Trades and the best prices go out at once, everything else on the hub's ticks. A market in BREAK is silent; what changed
+meanwhile goes out with the first tick after it, so that the versions of a depth stream have no gap.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import orjson
+
+from tandem.domain.catalog import Market
+from tandem.marketdata import tickers
+from tandem.marketdata.intervals import SECOND, Interval
+from tandem.marketdata.topics import Topic
+from tandem.marketdata.views import MarketData
+from tandem.platform.engine import BookChange, Traded
+
+Level = tuple[int, int]
+
+
+class Feed:
+    """Base of all feeds; the four flags say which calls it gets."""
+
+    wants_trades: ClassVar[bool] = False
+    wants_book: ClassVar[bool] = False
+    is_ticked: ClassVar[bool] = False
+    period_ms = 1_000
+
+    def __init__(self, topic: Topic, data: MarketData, market: int | None) -> None:
+        self.topic = topic
+        self.data = data
+        self.market_id = market
+        """None: all markets."""
+
+    def on_trades(self, traded: Sequence[Traded], time_us: int) -> None:
+        """The trades of one command, in order."""
+
+    def on_book(self, change: BookChange) -> None: ...
+
+    def on_tick(self, now_us: int) -> None: ...
+
+    def market(self) -> Market:
+        assert self.market_id is not None
+        return self.data.client.catalog.markets[self.market_id]
+
+
+class TradeFeed(Feed):
+    wants_trades = True
+
+    def on_trades(self, traded: Sequence[Traded], time_us: int) -> None:
+        market = self.market()
+        for trade in traded:
+
+            def encode(unit: int, trade: Traded = trade) -> bytes:
+                return orjson.dumps(
+                    {
+                        "e": "trade",
+                        "E": time_us // unit,
+                        "s": market.symbol,
+                        "t": trade.trade_id,
+                        "p": market.show_price(trade.price),
+                        "q": market.show_qty(trade.qty),
+                        "T": time_us // unit,
+                        "m": trade.taker_side == 1,
+                        "M": True,
+                    }
+                )
+
+            self.topic.publish(encode)
+
+
+class AggregateTradeFeed(Feed):
+    wants_trades = True
+
+    def on_trades(self, traded: Sequence[Traded], time_us: int) -> None:
+        start = 0
+        for end in range(1, len(traded) + 1):
+            if end == len(traded) or traded[end].price != traded[start].price:
+                self._publish(traded[start:end], time_us)
+                start = end
+
+    def _publish(self, same_price: Sequence[Traded], time_us: int) -> None:
+        market = self.market()
+        first, last = same_price[0], same_price[-1]
+
+        def encode(unit: int) -> bytes:
+            return orjson.dumps(
+                {
+                    "e": "aggTrade",
+                    "E": time_us // unit,
+                    "s": market.symbol,
+                    "a": first.trade_id,
+                    "p": market.show_price(first.price),
+                    "q": market.show_qty(sum(t.qty for t in same_price)),
+                    "f": first.trade_id,
+                    "l": last.trade_id,
+                    "T": time_us // unit,
+                    "m": first.taker_side == 1,
+                    "M": True,
+                }
+            )
+
+        self.topic.publish(encode)
+
+
+class BookTickerFeed(Feed):
+    """Of one market or of all."""
+
+    wants_book = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int | None) -> None:
+        super().__init__(topic, data, market)
+        self._best: dict[int, tuple[int, int, int, int]] = {}
+
+    def on_book(self, change: BookChange) -> None:
+        best = change.best
+        if self._best.get(change.market) == best:
+            return
+        market = self.data.client.catalog.markets[change.market]
+        if not self.data.shows(market):
+            return
+        self._best[change.market] = best
+        bid, bid_qty, ask, ask_qty = best
+        payload = orjson.dumps(
+            {
+                "u": change.last_version,
+                "s": market.symbol,
+                "b": market.show_price(bid),
+                "B": market.show_qty(bid_qty),
+                "a": market.show_price(ask),
+                "A": market.show_qty(ask_qty),
+            }
+        )
+        self.topic.publish(lambda _unit: payload)
+
+
+class DepthFeed(Feed):
+    """The differences of a book, coalesced between ticks: the next `U` is always the last `u` + 1."""
+
+    wants_book = True
+    is_ticked = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int, period_ms: int) -> None:
+        super().__init__(topic, data, market)
+        self.period_ms = period_ms
+        self._first: int | None = None
+        self._last = 0
+        self._bids: dict[int, int] = {}
+        self._asks: dict[int, int] = {}
+
+    def on_book(self, change: BookChange) -> None:
+        if self._first is None:
+            self._first = change.first_version
+        self._last = change.last_version
+        self._bids.update(change.bids)
+        self._asks.update(change.asks)
+
+    def on_tick(self, now_us: int) -> None:
+        first, market = self._first, self.market()
+        if first is None or not self.data.shows(market):
+            return
+        bids = _levels(market, sorted(self._bids.items(), reverse=True))
+        asks = _levels(market, sorted(self._asks.items()))
+        last = self._last
+        self._first = None
+        self._bids.clear()
+        self._asks.clear()
+
+        def encode(unit: int) -> bytes:
+            return orjson.dumps(
+                {
+                    "e": "depthUpdate",
+                    "E": now_us // unit,
+                    "s": market.symbol,
+                    "U": first,
+                    "u": last,
+                    "b": bids,
+                    "a": asks,
+                }
+            )
+
+        self.topic.publish(encode)
+
+
+class PartialDepthFeed(Feed):
+    """The best levels of a book whenever it changed, and once for whoever comes first."""
+
+    wants_book = True
+    is_ticked = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int, levels: int, period_ms: int) -> None:
+        super().__init__(topic, data, market)
+        self.period_ms = period_ms
+        self._levels = levels
+        self._has_changed = True
+
+    def on_book(self, change: BookChange) -> None:
+        self._has_changed = True
+
+    def on_tick(self, now_us: int) -> None:
+        market = self.market()
+        if not self._has_changed or not self.data.shows(market):
+            return
+        self._has_changed = False
+        version, bids, asks = self.data.engine.depth(market.id, self._levels)
+        payload = orjson.dumps({"lastUpdateId": version, "bids": _levels(market, bids), "asks": _levels(market, asks)})
+        self.topic.publish(lambda _unit: payload)
+
+
+class KlineFeed(Feed):
+    """The current candle every other second while it changes, and each candle once more when it is over (`x` true)."""
+
+    is_ticked = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int, interval: Interval, offset_us: int) -> None:
+        super().__init__(topic, data, market)
+        self._interval = interval
+        self._offset_us = offset_us
+        self._open_us = -1
+        self._pushed_trades = -1
+
+    def on_tick(self, now_us: int) -> None:
+        open_us = self._interval.open_of(now_us, self._offset_us)
+        if self._open_us not in (-1, open_us):
+            self._push(self._open_us, now_us, is_closed=True)
+            self._pushed_trades = 0
+        self._open_us = open_us
+        if self._interval.us != SECOND and now_us // SECOND % 2 == 0:
+            self._push(open_us, now_us, is_closed=False)
+
+    def _push(self, open_us: int, now_us: int, *, is_closed: bool) -> None:
+        market = self.market()
+        assert self.market_id is not None
+        row = self.data.view(self.market_id).candles.latest(self._interval, open_us, self._offset_us)
+        if row is None or not self.data.shows(market):
+            return
+        if not is_closed:
+            if row[7] == self._pushed_trades:
+                return
+            self._pushed_trades = row[7]
+        candle = self._show(market, row, is_closed)
+        close_us = self._interval.shift(open_us, 1, self._offset_us) - 1
+
+        def encode(unit: int) -> bytes:
+            times = {"t": open_us // unit, "T": close_us // unit}
+            return orjson.dumps({"e": "kline", "E": now_us // unit, "s": market.symbol, "k": times | candle})
+
+        self.topic.publish(encode)
+
+    def _show(self, market: Market, row: Sequence[int], is_closed: bool) -> dict[str, Any]:
+        price, qty, quote = market.show_price, market.show_qty, market.show_quote
+        return {
+            "s": market.symbol,
+            "i": self._interval.name,
+            "f": row[10],
+            "L": row[11],
+            "o": price(row[1]),
+            "c": price(row[4]),
+            "h": price(row[2]),
+            "l": price(row[3]),
+            "v": qty(row[5]),
+            "n": row[7],
+            "x": is_closed,
+            "q": quote(row[6]),
+            "V": qty(row[8]),
+            "Q": quote(row[9]),
+            "B": "0",
+        }
+
+
+class TickerFeed(Feed):
+    """Statistics of one market or, as an array of those that changed, of all.
+
+    `length_us` 0: the small ticker of 24 hours; `name` is the event's.
+    """
+
+    is_ticked = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int | None, name: str, length_us: int) -> None:
+        super().__init__(topic, data, market)
+        self._name = name
+        self._length_us = length_us
+        self._seen: dict[int, tuple[int, int]] = {}
+
+    def on_tick(self, now_us: int) -> None:
+        catalog = self.data.client.catalog
+        markets = catalog.markets.values() if self.market_id is None else [self.market()]
+        rows: list[tickers.StreamRow] = []
+        for market in markets:
+            view = self.data.view(market.id)
+            best = self.data.engine.best(market.id) if self._name == tickers.FULL_EVENT else (0, 0, 0, 0, 0)
+            state = (view.trade_count, best[0])
+            if self._seen.get(market.id) != state and self.data.shows(market):
+                self._seen[market.id] = state
+                window = tickers.rolling(view, now_us, self._length_us)
+                rows.append(tickers.stream_row(self._name, market, view, window, best))
+        if not rows:
+            return
+
+        def encode(unit: int) -> bytes:
+            shown = [row.show(now_us, unit) for row in rows]
+            return orjson.dumps(shown if self.market_id is None else shown[0])
+
+        self.topic.publish(encode)
+
+
+class AveragePriceFeed(Feed):
+    is_ticked = True
+
+    def __init__(self, topic: Topic, data: MarketData, market: int) -> None:
+        super().__init__(topic, data, market)
+        self._pushed: tuple[int, int] | None = None
+
+    def on_tick(self, now_us: int) -> None:
+        market = self.market()
+        average = self.data.engine.average_price(market.id)
+        last_us = self.data.view(market.id).last_time_us
+        if average is None or self._pushed == (average, last_us) or not self.data.shows(market):
+            return
+        self._pushed = (average, last_us)
+
+        def encode(unit: int) -> bytes:
+            return orjson.dumps(
+                {
+                    "e": "avgPrice",
+                    "E": now_us // unit,
+                    "s": market.symbol,
+                    "i": f"{market.rules.avg_price_mins}m",
+                    "w": market.show_price(average),
+                    "T": last_us // unit,
+                }
+            )
+
+        self.topic.publish(encode)
+
+
+def _levels(market: Market, rows: Sequence[Level]) -> list[list[str]]:
+    price, qty = market.show_price, market.show_qty
+    return [[price(p), qty(q)] for p, q in rows]
