@@ -179,6 +179,21 @@ impl ClientOrderId {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    /// Its length in bytes.
+    #[inline]
+    pub(crate) const fn len(&self) -> u8 {
+        self.len
+    }
+
+    /// The id as five words, for hashing: its bytes with zeros behind them, then its length.
+    #[inline]
+    pub(crate) fn words(&self) -> [u64; 5] {
+        let (words, tail) = self.bytes.as_chunks::<8>();
+        let word = |at: usize| words.get(at).map_or(0, |w| u64::from_le_bytes(*w));
+        let last = tail.first_chunk::<4>().map_or(0, |t| u64::from(u32::from_le_bytes(*t)));
+        [word(0), word(1), word(2), word(3), last | u64::from(self.len) << 32]
+    }
 }
 
 impl fmt::Debug for ClientOrderId {

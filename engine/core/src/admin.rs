@@ -1,0 +1,196 @@
+//! The rare commands: assets, markets, accounts and funds from and to the outside.
+
+use crate::command::Command;
+use crate::core::{Core, Stop, next_id};
+use crate::event::Event;
+use crate::ledger::Totals;
+use crate::market::{Market, rates_are_valid, rules_are_valid};
+use crate::reject::RejectCode;
+use crate::types::{
+    AccountId, Amount, AssetId, CODE_MAX, DECIMALS_MAX, Fees, MarketId, MarketRules, MarketStatus, NAME_MAX,
+};
+use crate::view::{Account, Asset};
+
+/// The most that may ever be credited of one asset: no sum of balances can then pass 128 bits.
+pub(crate) const CREDITED_MAX: u128 = 1 << 100;
+
+fn judge_code(code: &str) -> Result<(), RejectCode> {
+    let is_legal =
+        !code.is_empty() && code.len() <= CODE_MAX && !code.chars().any(|c| c.is_control() || c.is_whitespace());
+    if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
+}
+
+fn judge_name(name: &str) -> Result<(), RejectCode> {
+    let is_legal = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control);
+    if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
+}
+
+/// Whether an asset could have been created with this code, name and decimals.
+pub(crate) fn judge_asset(code: &str, name: &str, decimals: u8) -> Result<(), RejectCode> {
+    judge_code(code)?;
+    judge_name(name)?;
+    if decimals > DECIMALS_MAX { Err(RejectCode::DecimalsOutOfRange) } else { Ok(()) }
+}
+
+/// Whether an account could have been created with this name.
+pub(crate) fn judge_account_name(name: &str) -> Result<(), RejectCode> {
+    judge_name(name)
+}
+
+/// `10^decimals`; decimals never pass 18.
+pub(crate) const fn one_of(decimals: u8) -> u64 {
+    10_u64.saturating_pow(decimals as u32)
+}
+
+impl Core {
+    #[cold]
+    pub(crate) fn administer(&mut self, command: &Command) -> Result<Event, Stop> {
+        match command {
+            Command::CreateAsset { code, name, decimals } => self.create_asset(code, name, *decimals),
+            Command::UpdateAsset { asset, name } => self.update_asset(*asset, name),
+            Command::CreateMarket { symbol, base, quote, rules } => self.create_market(symbol, *base, *quote, rules),
+            Command::UpdateMarket { market, rules } => self.update_market(*market, rules),
+            Command::SetMarketStatus { market, status } => self.set_market_status(*market, *status),
+            Command::CreateAccount { name } => self.create_account(name),
+            Command::UpdateAccount { account, can_trade, fees } => self.update_account(*account, *can_trade, *fees),
+            Command::Credit { account, asset, amount } => self.credit(*account, *asset, *amount),
+            Command::Debit { account, asset, amount } => self.debit(*account, *asset, *amount),
+            // These never come here; were one to, it would change nothing.
+            Command::PlaceOrder(_) | Command::CancelOrder(_) | Command::CancelAll { .. } => {
+                Err(RejectCode::CommandNotUnderstood.into())
+            }
+        }
+    }
+
+    pub(crate) fn known_asset(&self, asset: AssetId) -> Result<&Asset, RejectCode> {
+        self.assets.get(asset.0 as usize).ok_or(RejectCode::AssetUnknown)
+    }
+
+    fn create_asset(&mut self, code: &str, name: &str, decimals: u8) -> Result<Event, Stop> {
+        judge_asset(code, name, decimals)?;
+        if self.asset_codes.contains_key(code) {
+            return Err(RejectCode::AssetExists.into());
+        }
+        let id = AssetId(next_id(self.assets.len())?);
+        let (code, name) = (code.to_owned(), name.to_owned());
+        self.asset_codes.insert(code.clone(), id.0);
+        self.assets.push(Asset { id, code: code.clone(), name: name.clone(), decimals });
+        self.ledger.totals.push(Totals::default());
+        Ok(Event::AssetCreated { asset: id, code, name, decimals })
+    }
+
+    fn update_asset(&mut self, asset: AssetId, name: &str) -> Result<Event, Stop> {
+        let known = self.assets.get_mut(asset.0 as usize).ok_or(RejectCode::AssetUnknown)?;
+        judge_name(name)?;
+        name.clone_into(&mut known.name);
+        Ok(Event::AssetUpdated { asset, name: name.to_owned() })
+    }
+
+    fn create_market(
+        &mut self,
+        symbol: &str,
+        base: AssetId,
+        quote: AssetId,
+        rules: &MarketRules,
+    ) -> Result<Event, Stop> {
+        judge_code(symbol)?;
+        let one = one_of(self.known_asset(base)?.decimals);
+        self.known_asset(quote)?;
+        if self.symbols.contains_key(symbol) {
+            return Err(RejectCode::MarketExists.into());
+        }
+        let id = MarketId(next_id(self.markets.len())?);
+        let market = judge_market(id, symbol, base, quote, one, rules)?;
+        self.symbols.insert(symbol.to_owned(), id.0);
+        self.markets.push(market);
+        Ok(Event::MarketCreated { market: id, symbol: symbol.to_owned(), base, quote, rules: *rules })
+    }
+
+    fn update_market(&mut self, market: MarketId, rules: &MarketRules) -> Result<Event, Stop> {
+        let known = self.markets.get_mut(market.0 as usize).ok_or(RejectCode::MarketUnknown)?;
+        judge_rules(rules, known.one)?;
+        let is_same_grid = known.rules.tick_size == rules.tick_size && known.rules.lot_size == rules.lot_size;
+        if !is_same_grid && !known.orders.book.is_empty() {
+            return Err(RejectCode::MarketHasOpenOrders.into());
+        }
+        known.set_rules(*rules).ok_or(RejectCode::MarketRulesInvalid)?;
+        Ok(Event::MarketUpdated { market, rules: *rules })
+    }
+
+    fn set_market_status(&mut self, market: MarketId, status: MarketStatus) -> Result<Event, Stop> {
+        let known = self.markets.get_mut(market.0 as usize).ok_or(RejectCode::MarketUnknown)?;
+        known.status = status;
+        Ok(Event::MarketStatusChanged { market, status })
+    }
+
+    fn create_account(&mut self, name: &str) -> Result<Event, Stop> {
+        judge_name(name)?;
+        if self.find_name(name).is_some() {
+            return Err(RejectCode::AccountExists.into());
+        }
+        let id = AccountId(next_id(self.accounts.len())?);
+        self.add_account(Account { id, name: name.to_owned(), can_trade: true, fees: None })?;
+        Ok(Event::AccountCreated { account: id, name: name.to_owned() })
+    }
+
+    fn update_account(&mut self, account: AccountId, can_trade: bool, fees: Option<Fees>) -> Result<Event, Stop> {
+        let known = self.accounts.get_mut(account.0 as usize).ok_or(RejectCode::AccountUnknown)?;
+        if fees.is_some_and(|fees| !rates_are_valid(&fees)) {
+            return Err(RejectCode::RateOutOfRange.into());
+        }
+        known.can_trade = can_trade;
+        known.fees = fees;
+        Ok(Event::AccountUpdated { account, can_trade, fees })
+    }
+
+    fn credit(&mut self, account: AccountId, asset: AssetId, amount: Amount) -> Result<Event, Stop> {
+        self.judge_transfer(account, asset, amount)?;
+        let totals = self.ledger.totals_mut(asset)?;
+        let credited = totals.credited.checked_add(amount.0).filter(|sum| *sum <= CREDITED_MAX);
+        totals.credited = credited.ok_or(RejectCode::AmountOverflow)?;
+        self.ledger.wallet_mut(account)?.entry(asset)?.receive(amount.0)?;
+        Ok(Event::Credited { account, asset, amount })
+    }
+
+    fn debit(&mut self, account: AccountId, asset: AssetId, amount: Amount) -> Result<Event, Stop> {
+        self.judge_transfer(account, asset, amount)?;
+        if self.ledger.balance(account, asset).free < amount {
+            return Err(RejectCode::BalanceInsufficient.into());
+        }
+        self.ledger.wallet_mut(account)?.entry(asset)?.spend(amount.0)?;
+        let totals = self.ledger.totals_mut(asset)?;
+        let debited = totals.debited.checked_add(amount.0);
+        totals.debited = debited.ok_or(crate::broken::Broken::BalanceOverflow)?;
+        Ok(Event::Debited { account, asset, amount })
+    }
+
+    fn judge_transfer(&self, account: AccountId, asset: AssetId, amount: Amount) -> Result<(), RejectCode> {
+        self.known_account(account)?;
+        self.known_asset(asset)?;
+        if amount.0 == 0 { Err(RejectCode::AmountZero) } else { Ok(()) }
+    }
+}
+
+fn judge_rules(rules: &MarketRules, one: u64) -> Result<(), RejectCode> {
+    if !rules_are_valid(rules, one) {
+        return Err(RejectCode::MarketRulesInvalid);
+    }
+    if rates_are_valid(&rules.fees) { Ok(()) } else { Err(RejectCode::RateOutOfRange) }
+}
+
+/// A new market, when its rules are valid; also asked of markets in a snapshot.
+pub(crate) fn judge_market(
+    id: MarketId,
+    symbol: &str,
+    base: AssetId,
+    quote: AssetId,
+    one: u64,
+    rules: &MarketRules,
+) -> Result<Market, RejectCode> {
+    judge_code(symbol)?;
+    if base == quote {
+        return Err(RejectCode::MarketRulesInvalid);
+    }
+    judge_rules(rules, one)?;
+    Market::new(id, symbol.to_owned(), base, quote, one, *rules).ok_or(RejectCode::MarketRulesInvalid)
+}
