@@ -1,9 +1,28 @@
 //! The Python extension module `tandem._engine`: conversions and errors, no logic.
+//!
+//! What Python sees is described in `src/tandem/_engine.pyi`.
+
+mod engine;
+mod events;
+mod numbers;
+mod offline;
+mod records;
+mod reference;
+mod results;
 
 /// The compiled half of Tandem.
 #[pyo3::pymodule]
 mod _engine {
     use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::engine::{Engine, EngineError, Overloaded};
+    #[pymodule_export]
+    use crate::events::{Credited, Debited, OrderAccepted, OrderClosed, ReferenceChanged, SelfTradePrevented, Traded};
+    #[pymodule_export]
+    use crate::reference::{Account, Asset, Market, MarketRules, OpenOrder};
+    #[pymodule_export]
+    use crate::results::{Batch, BookChange, CommandResult};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,0 +1,115 @@
+//! The log as a local directory: `tandem-journal` behind the [`Log`] and [`Tail`] traits.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tandem_journal::{
+    Appended, Error, Journal, NewSnapshot, RECORD_OVERHEAD_BYTES, RunningHash, SnapshotStore, Storage,
+};
+
+use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
+use crate::snapshots::{State, Store};
+use crate::stats::{Stats, nanoseconds};
+
+/// Appended batches that may wait for the replica; with more, the log waits.
+const BATCHES_AHEAD: usize = 4;
+
+/// Wall-clock microseconds; the log makes them monotonic.
+pub type Clock = Box<dyn FnMut() -> u64 + Send>;
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    Box::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// The writing end.
+pub struct LocalLog {
+    journal: Journal,
+    storage: Arc<dyn Storage>,
+    clock: Clock,
+    sender: SyncSender<Records>,
+    stats: Arc<Stats>,
+}
+
+/// The reading end: what this process appended, as nobody else can.
+pub struct LocalTail(Receiver<Records>);
+
+/// Joins a recovered journal to a replica. `storage` is where the journal lies.
+pub fn local_log(
+    journal: Journal,
+    storage: Arc<dyn Storage>,
+    clock: Clock,
+    stats: Arc<Stats>,
+) -> (LocalLog, LocalTail) {
+    let (sender, receiver) = sync_channel(BATCHES_AHEAD);
+    (LocalLog { journal, storage, clock, sender, stats }, LocalTail(receiver))
+}
+
+impl Log for LocalLog {
+    fn append(&mut self, entries: Entries, space: Space) -> Result<(), AppendError> {
+        let time_us = (self.clock)().max(self.journal.last_time_us());
+        let appended = match self.write(&entries, time_us, space) {
+            Ok(appended) => appended,
+            Err(Error::DiskFull { .. }) => return Err(AppendError::Full(entries)),
+            // Whatever else the journal does not take is a bug here, or the disk's end.
+            Err(error) => return Err(AppendError::Fatal(error.to_string())),
+        };
+        let started = Instant::now();
+        self.journal.sync().map_err(|error| AppendError::Fatal(error.to_string()))?;
+        let took = nanoseconds(started.elapsed());
+        self.stats.syncs.add(1);
+        self.stats.sync_ns_total.add(took);
+        self.stats.sync_ns_max.raise(took);
+        let bytes = entries.bytes() as u64 + entries.len() as u64 * RECORD_OVERHEAD_BYTES;
+        self.stats.log_bytes.add(bytes);
+        let records = entries.into_records(appended.first_seq, time_us, appended.running_hash.0);
+        self.sender.send(records).map_err(|_| AppendError::Fatal("the replica has stopped".into()))
+    }
+
+    fn has_room(&mut self) -> bool {
+        let config = self.journal.config();
+        let needed = config.segment_bytes.saturating_add(config.min_free_bytes);
+        self.storage.free_bytes().is_ok_and(|free| free >= needed)
+    }
+}
+
+impl LocalLog {
+    fn write(&mut self, entries: &Entries, time_us: u64, space: Space) -> Result<Appended, Error> {
+        let batch: Vec<(u64, &[u8])> = entries.iter().map(|(_, payload)| (time_us, payload)).collect();
+        match space {
+            Space::Ordinary => self.journal.write(&batch),
+            Space::Reserve => self.journal.write_reserved(&batch),
+        }
+    }
+}
+
+impl Tail for LocalTail {
+    fn next(&mut self) -> Result<Option<Records>, String> {
+        // The sender is dropped with the log, after its last append.
+        Ok(self.0.recv().ok())
+    }
+}
+
+/// Snapshots beside the log.
+pub struct LocalStore(pub SnapshotStore);
+
+impl Store for LocalStore {
+    fn write(&mut self, state: &State) -> Result<Result<(), String>, String> {
+        let snapshot = NewSnapshot {
+            seq: state.seq,
+            time_us: state.time_us,
+            running_hash: RunningHash(state.hash),
+            digest: state.digest,
+            payload: &state.payload,
+        };
+        match self.0.write(&snapshot).and_then(|_| self.0.prune()) {
+            Ok(_) => Ok(Ok(())),
+            Err(error) if error.is_fatal() => Err(error.to_string()),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+}

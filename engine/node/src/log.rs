@@ -1,0 +1,191 @@
+//! What the node needs of a log, so that a local file and a cluster of brokers can both be one.
+//!
+//! Invariants:
+//! - Who appends is not who applies: entries come out of the [`Tail`] in the log's order, whoever wrote them, and a
+//!   submitter finds its own by the (session, number) in the payload, never by the order of its appends.
+//! - What comes out of a tail is durable at the configured level.
+
+/// Commands on their way to the log, encoded, in the order of their numbers.
+#[derive(Debug, Default)]
+pub struct Entries {
+    bytes: Vec<u8>,
+    list: Vec<Entry>,
+}
+
+/// One command of [`Entries`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where its payload ends in the bytes. 32 bits: a batch is bounded far below 4 GiB.
+    end: u32,
+    /// What the submitter knows it by.
+    pub number: u64,
+    /// Whether it frees more than it takes, and so may use the reserve of a full disk.
+    pub is_cancel: bool,
+}
+
+impl Entries {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Their payloads' length.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds one; `encode` appends its payload.
+    pub fn push(&mut self, number: u64, is_cancel: bool, encode: impl FnOnce(&mut Vec<u8>)) {
+        encode(&mut self.bytes);
+        let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        assert!(end < u32::MAX, "a batch of commands passed 4 GiB");
+        self.list.push(Entry { end, number, is_cancel });
+    }
+
+    /// Each entry with its payload.
+    pub fn iter(&self) -> impl Iterator<Item = (Entry, &[u8])> {
+        let mut start = 0;
+        self.list.iter().map(move |entry| {
+            let payload = &self.bytes[start..entry.end as usize];
+            start = entry.end as usize;
+            (*entry, payload)
+        })
+    }
+
+    /// Those that may use the reserve, and the numbers of the others.
+    pub fn split_cancels(&self) -> (Self, Vec<u64>) {
+        let (mut cancels, mut others) = (Self::default(), Vec::new());
+        for (entry, payload) in self.iter() {
+            if entry.is_cancel {
+                cancels.push(entry.number, true, |out| out.extend_from_slice(payload));
+            } else {
+                others.push(entry.number);
+            }
+        }
+        (cancels, others)
+    }
+
+    /// The numbers of all.
+    pub fn numbers(&self) -> Vec<u64> {
+        self.list.iter().map(|entry| entry.number).collect()
+    }
+
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.list.clear();
+    }
+
+    /// Turns what was appended at one time into what comes out of a tail, without copying the payloads.
+    pub fn into_records(self, first_seq: u64, time_us: u64, hash: u128) -> Records {
+        let list = self.list.iter().map(|entry| RecordEnd { end: entry.end, time_us }).collect();
+        Records { first_seq, bytes: self.bytes, list, hash }
+    }
+}
+
+/// Consecutive durable commands as they come out of a log.
+#[derive(Debug, Default)]
+pub struct Records {
+    first_seq: u64,
+    bytes: Vec<u8>,
+    list: Vec<RecordEnd>,
+    hash: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RecordEnd {
+    end: u32,
+    time_us: u64,
+}
+
+/// One of [`Records`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its place in the log.
+    pub seq: u64,
+    /// Stamped by the log; never falls.
+    pub time_us: u64,
+    /// Origin and command, encoded.
+    pub payload: &'a [u8],
+}
+
+impl Records {
+    /// An empty run of records whose first will have this seq.
+    pub fn starting_at(first_seq: u64) -> Self {
+        Self { first_seq, ..Self::default() }
+    }
+
+    /// Adds the next record; `hash` is the log's running hash after it.
+    pub fn push(&mut self, time_us: u64, hash: u128, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
+        let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        assert!(end < u32::MAX, "a run of records passed 4 GiB");
+        self.list.push(RecordEnd { end, time_us });
+        self.hash = hash;
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The log's running hash after the last of them.
+    pub fn hash(&self) -> u128 {
+        self.hash
+    }
+
+    /// Each record in order.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        let mut start = 0;
+        self.list.iter().zip(self.first_seq..).map(move |(record, seq)| {
+            let payload = &self.bytes[start..record.end as usize];
+            start = record.end as usize;
+            Record { seq, time_us: record.time_us, payload }
+        })
+    }
+}
+
+/// Which space an append may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// What is left to everybody.
+    Ordinary,
+    /// Also what is kept back for cancels.
+    Reserve,
+}
+
+/// Why an append did not happen.
+#[derive(Debug)]
+pub enum AppendError {
+    /// No room; nothing was written, and the entries come back.
+    Full(Entries),
+    /// What is durable is no longer known. The process has to end; nothing may be retried or answered.
+    Fatal(String),
+}
+
+/// The end of a log that entries are appended to.
+pub trait Log: Send + 'static {
+    /// Takes entries in order. After `Ok` each comes out of the tail, once, when it is durable.
+    fn append(&mut self, entries: Entries, space: Space) -> Result<(), AppendError>;
+
+    /// Whether an ordinary append would find room now; asked every now and then after `Full`.
+    fn has_room(&mut self) -> bool;
+}
+
+/// The end of a log that durable records come out of.
+pub trait Tail: Send + 'static {
+    /// Waits for records that follow those returned before; `None` when the log has ended and all were returned.
+    ///
+    /// Errors: the log can no longer be read; the process has to end.
+    fn next(&mut self) -> Result<Option<Records>, String>;
+}

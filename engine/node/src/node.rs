@@ -1,0 +1,390 @@
+//! The threads of one shard: queue -> log -> replica -> outbox.
+//!
+//! The log thread appends everything that waits, with one sync for all of it, while the replica thread applies the batch
+//! before. The replica only ever sees what is durable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use tandem_core::Broken;
+use tandem_core::command::Command;
+
+use crate::batch::{Batch, Refusal};
+use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
+use crate::outbox::Outbox;
+use crate::queue::{Queue, SubmitError, Taken};
+use crate::replay::Replay;
+use crate::replica::Replica;
+use crate::snapshots::{Message, SnapshotGate, State, Store};
+use crate::stats::{Stats, nanoseconds};
+
+/// Most results in one published batch, so that its consumer never works on one for long.
+pub(crate) const PUBLISH_MAX: usize = 1024;
+/// How many commands a query waits for at most; a few dozen microseconds.
+const APPLIED_PER_TURN: usize = 64;
+/// How often a full disk is looked at again.
+const ROOM_CHECK: Duration = Duration::from_millis(200);
+
+/// Why the process has to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fatal {
+    /// What is on the disk is no longer known, or can no longer be read.
+    Storage(String),
+    /// An invariant of the core is broken.
+    Broken(String),
+}
+
+impl Fatal {
+    /// The process's exit code, as in sysexits.h: EX_IOERR or EX_SOFTWARE.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Storage(_) => 74,
+            Self::Broken(_) => 70,
+        }
+    }
+
+    /// Says why on stderr and ends the process.
+    pub fn exit(self) {
+        match &self {
+            Self::Storage(what) => eprintln!("tandem: ending, because the log failed: {what}"),
+            Self::Broken(what) => eprintln!("tandem: ending, because an invariant is broken: {what}"),
+        }
+        std::process::exit(self.exit_code());
+    }
+}
+
+/// What is done about a [`Fatal`]; tests look at it, everybody else exits.
+pub type OnFatal = Arc<dyn Fn(Fatal) + Send + Sync>;
+
+/// What a node needs beside its log.
+pub struct Settings {
+    /// Identifies this process in the origin of its commands.
+    pub session: u64,
+    /// Most commands that wait for the log, and about the most results that wait for the consumer.
+    pub queue_limit: usize,
+    /// Commands between two snapshots.
+    pub snapshot_every: u64,
+    /// What to do when the process has to end.
+    pub on_fatal: OnFatal,
+}
+
+/// Where a node starts from.
+pub struct Start {
+    /// Follows the log up to its end.
+    pub replica: Replica,
+    /// The events of the replayed tail, made again for the consumer.
+    pub replay: Option<Replay>,
+    /// Where snapshots go, if any are wanted.
+    pub store: Option<Box<dyn Store>>,
+    /// The seq of the snapshot that recovery started from.
+    pub snapshot_seq: u64,
+}
+
+/// One shard at work.
+pub struct Node {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Shared {
+    queue: Queue,
+    outbox: Outbox,
+    replica: Mutex<Replica>,
+    stats: Arc<Stats>,
+    is_full: AtomicBool,
+    snapshots: SnapshotGate,
+    on_fatal: OnFatal,
+}
+
+impl Node {
+    /// Starts the threads.
+    pub fn start(
+        log: impl Log,
+        tail: impl Tail,
+        start: Start,
+        settings: Settings,
+        stats: Arc<Stats>,
+    ) -> std::io::Result<Self> {
+        let last_seq = start.replica.core().seq().0;
+        stats.last_seq.set(last_seq);
+        stats.snapshot_seq.set(start.snapshot_seq);
+        let (snapshots, states) = SnapshotGate::new(settings.snapshot_every, start.snapshot_seq);
+        let shared = Arc::new(Shared {
+            queue: Queue::new(settings.session, settings.queue_limit),
+            outbox: Outbox::new(settings.queue_limit, start.snapshot_seq, start.replay.is_some())?,
+            replica: Mutex::new(start.replica),
+            stats,
+            is_full: AtomicBool::new(false),
+            snapshots,
+            on_fatal: settings.on_fatal,
+        });
+        let spawn = |name: &str, body: Box<dyn FnOnce(&Shared) + Send>| {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name(name.into()).spawn(move || body(&shared))
+        };
+        let (replay, store) = (start.replay, start.store);
+        let threads = vec![
+            spawn("tandem-log", Box::new(move |shared| run_log(shared, log)))?,
+            spawn("tandem-replica", Box::new(move |shared| run_replica(shared, tail, replay)))?,
+            spawn("tandem-snapshot", Box::new(move |shared| run_snapshots(shared, &states, store)))?,
+        ];
+        Ok(Self { shared, threads: Mutex::new(threads) })
+    }
+
+    /// Queues a command; the outcome with the returned number comes from [`Self::poll`].
+    pub fn submit(&self, command: &Command) -> Result<u64, SubmitError> {
+        match self.shared.queue.push(command) {
+            Err(SubmitError::Closed(number)) => {
+                self.shared.outbox.refuse(vec![number], Refusal::Closed);
+                Ok(number)
+            }
+            other => other,
+        }
+    }
+
+    /// Takes what happened: whole batches, about `max_results` results.
+    pub fn poll(&self, max_results: usize) -> Vec<Batch> {
+        self.shared.outbox.take(max_results)
+    }
+
+    /// Whether [`Self::poll`] would return at once.
+    pub fn is_poll_ready(&self) -> bool {
+        self.shared.outbox.is_ready()
+    }
+
+    /// Readable while [`Self::poll`] has something.
+    pub fn notify_fd(&self) -> std::os::fd::RawFd {
+        self.shared.outbox.notify_fd()
+    }
+
+    /// The replica; keep it for a moment only.
+    pub fn replica(&self) -> MutexGuard<'_, Replica> {
+        self.shared.replica.lock()
+    }
+
+    /// The replica, if nobody else has it right now.
+    pub fn try_replica(&self) -> Option<MutexGuard<'_, Replica>> {
+        self.shared.replica.try_lock()
+    }
+
+    /// Whether orders are taken.
+    pub fn is_accepting(&self) -> bool {
+        !self.shared.is_full.load(Ordering::Acquire) && !self.shared.queue.is_closed()
+    }
+
+    /// Asks for a snapshot soon.
+    pub fn request_snapshot(&self) {
+        self.shared.snapshots.request();
+    }
+
+    /// Counters and gauges, the queues' lengths among them.
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        let mut values = self.shared.stats.values();
+        values.push(("queue", self.shared.queue.len() as u64));
+        values.push(("outbox", self.shared.outbox.results() as u64));
+        values
+    }
+
+    /// Takes no more commands, finishes those taken, stops the threads. A second call waits for the first.
+    pub fn close(&self) {
+        self.shared.outbox.begin_close();
+        self.shared.queue.close();
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has already said so on stderr, and there is nothing left to stop.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn set_full(&self, is_full: bool) {
+        self.stats.disk_full.set(u64::from(is_full));
+        if self.is_full.swap(is_full, Ordering::AcqRel) != is_full {
+            let what =
+                if is_full { "the disk is full; taking cancels only" } else { "there is room on the disk again" };
+            eprintln!("tandem: {what}");
+        }
+    }
+
+    fn refuse(&self, numbers: Vec<u64>, refusal: Refusal) {
+        self.stats.refused.add(numbers.len() as u64);
+        self.outbox.refuse(numbers, refusal);
+    }
+
+    fn die(&self, fatal: Fatal) {
+        (self.on_fatal)(fatal);
+        self.outbox.begin_close();
+        self.queue.close();
+    }
+}
+
+/// Appends what waits in the queue until it is closed and empty; refuses what finds no room.
+fn run_log(shared: &Shared, mut log: impl Log) {
+    loop {
+        let is_full = shared.is_full.load(Ordering::Relaxed);
+        let entries = match shared.queue.take(is_full.then_some(ROOM_CHECK)) {
+            Taken::Entries(entries) => entries,
+            Taken::Nothing => {
+                shared.set_full(!log.has_room());
+                continue;
+            }
+            Taken::Closed => return,
+        };
+        if let Err(what) = append(shared, &mut log, entries) {
+            return shared.die(Fatal::Storage(what));
+        }
+    }
+}
+
+/// Errors: only fatal ones.
+fn append(shared: &Shared, log: &mut impl Log, entries: Entries) -> Result<(), String> {
+    let count = entries.len() as u64;
+    let entries = if shared.is_full.load(Ordering::Relaxed) && !log.has_room() {
+        entries
+    } else {
+        match log.append(entries, Space::Ordinary) {
+            Ok(()) => {
+                shared.set_full(false);
+                shared.stats.batches.add(1);
+                shared.stats.batch_last.set(count);
+                return Ok(());
+            }
+            Err(AppendError::Full(entries)) => entries,
+            Err(AppendError::Fatal(what)) => return Err(what),
+        }
+    };
+    shared.set_full(true);
+    let (cancels, others) = entries.split_cancels();
+    shared.refuse(others, Refusal::DiskFull);
+    if cancels.is_empty() {
+        return Ok(());
+    }
+    match log.append(cancels, Space::Reserve) {
+        Ok(()) => Ok(()),
+        Err(AppendError::Full(cancels)) => {
+            shared.refuse(cancels.numbers(), Refusal::DiskFull);
+            Ok(())
+        }
+        Err(AppendError::Fatal(what)) => Err(what),
+    }
+}
+
+/// Publishes what recovery replayed, then applies what comes out of the log until it ends.
+fn run_replica(shared: &Shared, mut tail: impl Tail, replay: Option<Replay>) {
+    if let Some(replay) = replay {
+        let expected = {
+            let replica = shared.replica.lock();
+            (replica.core().seq().0, replica.core().digest())
+        };
+        if let Err(fatal) = replay.publish(&shared.outbox, expected) {
+            return shared.die(fatal);
+        }
+    }
+    shared.outbox.end_replay();
+    loop {
+        let applied = match tail.next() {
+            Ok(Some(records)) => apply(shared, &records).map_err(|broken| Fatal::Broken(broken.to_string())),
+            Ok(None) => return shared.snapshots.close(),
+            Err(what) => Err(Fatal::Storage(what)),
+        };
+        if let Err(fatal) = applied {
+            return shared.die(fatal);
+        }
+    }
+}
+
+fn apply(shared: &Shared, records: &Records) -> Result<(), Broken> {
+    let mut records_left = records.iter().peekable();
+    while records_left.peek().is_some() {
+        let mut batch = Batch::default();
+        let mut replica = shared.replica.lock();
+        let started = Instant::now();
+        for (count, record) in records_left.by_ref().take(PUBLISH_MAX).enumerate() {
+            replica.apply(&record, &mut batch)?;
+            if count % APPLIED_PER_TURN == APPLIED_PER_TURN - 1 {
+                MutexGuard::bump(&mut replica);
+            }
+        }
+        replica.finish(&mut batch);
+        let stats = &shared.stats;
+        stats.apply_ns_total.add(nanoseconds(started.elapsed()));
+        stats.commands.add(batch.outcomes.len() as u64);
+        stats.last_seq.set(batch.seq);
+        if records_left.peek().is_none() {
+            replica.end_of_records(records.hash());
+            if shared.snapshots.is_due(batch.seq) {
+                take_state(shared, &replica);
+            }
+        }
+        drop(replica);
+        shared.outbox.push(batch);
+    }
+    Ok(())
+}
+
+/// Copies the state for the snapshot thread; the replica stands still meanwhile.
+fn take_state(shared: &Shared, replica: &Replica) {
+    let Some(hash) = replica.hash() else { return };
+    if !shared.snapshots.begin() {
+        return;
+    }
+    let started = Instant::now();
+    let core = replica.core();
+    let mut payload = Vec::new();
+    core.snapshot(&mut payload);
+    shared.stats.snapshot_pause_ns.set(nanoseconds(started.elapsed()));
+    shared.stats.snapshot_bytes.set(payload.len() as u64);
+    let state = State { seq: core.seq().0, time_us: core.time().0, hash, digest: core.digest(), payload };
+    shared.snapshots.send(state);
+}
+
+/// Writes snapshots until the replica thread has ended.
+fn run_snapshots(shared: &Shared, states: &Receiver<Message>, store: Option<Box<dyn Store>>) {
+    let Some(mut store) = store else { return };
+    for message in states {
+        match message {
+            Message::Requested => {
+                let replica = shared.replica.lock();
+                if replica.hash().is_some() && shared.snapshots.is_due(replica.core().seq().0) {
+                    take_state(shared, &replica);
+                }
+            }
+            Message::State(state) => {
+                if let Err(what) = write(shared, store.as_mut(), &state) {
+                    return shared.die(Fatal::Storage(what));
+                }
+            }
+            Message::Close => return,
+        }
+    }
+}
+
+/// Errors: only fatal ones. A snapshot that finds no room is only missed: the log has everything.
+fn write(shared: &Shared, store: &mut dyn Store, state: &State) -> Result<(), String> {
+    let started = Instant::now();
+    let written = store.write(state)?;
+    let stats = &shared.stats;
+    match written {
+        Ok(()) => {
+            stats.snapshots.add(1);
+            stats.snapshot_seq.set(state.seq);
+            stats.snapshot_write_ns.set(nanoseconds(started.elapsed()));
+        }
+        Err(what) => {
+            stats.snapshots_failed.add(1);
+            eprintln!("tandem: the snapshot at seq {} was not written: {what}", state.seq);
+        }
+    }
+    shared.snapshots.end();
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The bounded queue of commands between the submitters and the log thread.
+//!
+//! One mutex guards number, encoding and place in the queue, so that the numbers of a session rise in log order: the
+//! core takes a lower number for a repetition.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tandem_core::codec;
+use tandem_core::command::{Command, Origin};
+
+use crate::log::Entries;
+
+/// Most commands in one append, so that one batch is applied in about a millisecond.
+pub const BATCH_MAX: usize = 4096;
+
+/// Payload bytes after which a batch takes no more, so that it fits the smallest segment.
+const BATCH_BYTES: usize = 384 << 10;
+
+/// Why a command was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The queue is full; nothing was taken.
+    Overloaded,
+    /// The queue is closed. The number was used up.
+    Closed(u64),
+}
+
+/// What the log thread woke up for.
+#[derive(Debug)]
+pub enum Taken {
+    /// Commands, at least one.
+    Entries(Entries),
+    /// The wait timed out.
+    Nothing,
+    /// Closed, and everything was taken.
+    Closed,
+}
+
+/// See the module.
+pub struct Queue {
+    session: u64,
+    limit: usize,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+struct State {
+    batches: VecDeque<Entries>,
+    len: usize,
+    last_number: u64,
+    is_closed: bool,
+    is_waiting: bool,
+}
+
+impl Queue {
+    /// An empty queue for one session.
+    pub fn new(session: u64, limit: usize) -> Self {
+        let state = State { batches: VecDeque::new(), len: 0, last_number: 0, is_closed: false, is_waiting: false };
+        Self { session, limit, state: Mutex::new(state), wake: Condvar::new() }
+    }
+
+    /// Numbers, encodes and queues a command; the number identifies its result.
+    pub fn push(&self, command: &Command) -> Result<u64, SubmitError> {
+        let mut state = self.state.lock();
+        if state.len >= self.limit {
+            return Err(SubmitError::Overloaded);
+        }
+        state.last_number += 1;
+        let number = state.last_number;
+        if state.is_closed {
+            return Err(SubmitError::Closed(number));
+        }
+        state.len += 1;
+        let is_full = |batch: &Entries| batch.len() >= BATCH_MAX || batch.bytes() >= BATCH_BYTES;
+        if state.batches.back().is_none_or(is_full) {
+            state.batches.push_back(Entries::default());
+        }
+        let is_cancel = matches!(command, Command::CancelOrder(_) | Command::CancelAll { .. });
+        let origin = Origin { session: self.session, number };
+        if let Some(batch) = state.batches.back_mut() {
+            batch.push(number, is_cancel, |out| codec::encode(origin, command, out));
+        }
+        let is_waiting = std::mem::take(&mut state.is_waiting);
+        drop(state);
+        if is_waiting {
+            self.wake.notify_one();
+        }
+        Ok(number)
+    }
+
+    /// Waits for commands, for a close, or for the timeout.
+    pub fn take(&self, timeout: Option<Duration>) -> Taken {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let mut state = self.state.lock();
+        loop {
+            if let Some(entries) = state.batches.pop_front() {
+                state.len -= entries.len();
+                return Taken::Entries(entries);
+            }
+            if state.is_closed {
+                return Taken::Closed;
+            }
+            state.is_waiting = true;
+            match deadline {
+                None => self.wake.wait(&mut state),
+                Some(deadline) => {
+                    if self.wake.wait_until(&mut state, deadline).timed_out() {
+                        state.is_waiting = false;
+                        return Taken::Nothing;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes no more commands; what is queued can still be taken.
+    pub fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Commands that wait.
+    pub fn len(&self) -> usize {
+        self.state.lock().len
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it takes no more.
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
+    /// Identifies this process in the origin of its commands.
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+}

@@ -1,0 +1,291 @@
+//! Opening a shard in a local directory: newest good snapshot, then the tail of the log, then at work.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tandem_core::types::{MarketId, Price, Seq, TimeUs};
+use tandem_core::{Core, MarketView, OpenOrder};
+use tandem_journal::{
+    Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, SnapshotStore,
+    Start as Resume, Storage,
+};
+
+use crate::identity::{identity_of, random_u64};
+use crate::local::{Clock, LocalStore, local_log, system_clock};
+use crate::node::{Fatal, Node, OnFatal, Settings, Start};
+use crate::replay::Replay;
+use crate::replica::Replica;
+use crate::stats::Stats;
+
+/// Smallest segment that takes the largest batch.
+pub const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+/// More than any command takes.
+const PAYLOAD_BYTES_MAX: u32 = 4096;
+
+/// How a shard is opened.
+pub struct Options {
+    /// Length of a new segment of the log; a multiple of 512, at least [`SEGMENT_BYTES_MIN`].
+    pub segment_bytes: u64,
+    /// Commands between two snapshots.
+    pub snapshot_every: u64,
+    /// Pre-allocated log that only cancels may use when the disk is full.
+    pub reserve_bytes: u64,
+    /// Free space that the log and the snapshots leave to others.
+    pub min_free_bytes: u64,
+    /// Most commands that wait for the log, and about the most results that wait for the consumer.
+    pub queue_limit: usize,
+    /// The last seq whose events the consumer has; `None`: it only wants those after the newest snapshot.
+    pub replay_from: Option<u64>,
+    /// Stamps commands.
+    pub clock: Clock,
+    /// What to do when the process has to end.
+    pub on_fatal: OnFatal,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            snapshot_every: 1_000_000,
+            reserve_bytes: 16 << 20,
+            min_free_bytes: 64 << 20,
+            queue_limit: 65_536,
+            replay_from: None,
+            clock: system_clock(),
+            on_fatal: Arc::new(Fatal::exit),
+        }
+    }
+}
+
+/// Why a shard cannot be opened; the text names the file, the offset and what to do.
+#[derive(Debug)]
+pub struct OpenError(pub String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What recovery found.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// The snapshot that the state was restored from; 0: none.
+    pub snapshot_seq: u64,
+    /// The consumer gets the events of every command after this one.
+    pub events_from_seq: u64,
+    /// The last command of the log.
+    pub last_seq: u64,
+    /// Commands applied to the snapshot.
+    pub replayed: u64,
+    /// What a crash left unfinished at the log's end, never acknowledged.
+    pub torn_bytes_cut: u64,
+    /// Snapshots that could not be used, and why.
+    pub damaged_snapshots: Vec<String>,
+    /// Whatever else the journal noticed.
+    pub findings: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// Whose log it is.
+    pub cluster_id: [u8; 16],
+}
+
+/// The state that the consumer's events start from.
+#[derive(Clone, Debug, Default)]
+pub struct EventsStart {
+    /// The orders that were open there.
+    pub orders: Vec<OpenOrder>,
+    /// The markets' counters there.
+    pub markets: Vec<MarketStart>,
+}
+
+/// A market's counters where the consumer's events start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarketStart {
+    /// Which.
+    pub market: MarketId,
+    /// The id that the next trade gets.
+    pub next_trade: u64,
+    /// The price of the last trade.
+    pub last_price: Option<Price>,
+    /// Of the book.
+    pub book_version: u64,
+}
+
+/// A shard at work, and how it came to be.
+pub struct Opened {
+    /// At work.
+    pub node: Node,
+    /// For the operator.
+    pub recovery: Recovery,
+    /// For the consumer.
+    pub start: EventsStart,
+}
+
+/// Recovers the shard in a directory, or makes one there, and starts it.
+pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Opened, OpenError> {
+    let path = path.as_ref();
+    let storage = FileStorage::create(path)
+        .map_err(|error| OpenError(format!("open directory {} failed: {error}", path.display())))?;
+    open_storage(Arc::new(storage), options)
+}
+
+/// The same in any storage.
+pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opened, OpenError> {
+    let started = Instant::now();
+    if options.segment_bytes < SEGMENT_BYTES_MIN {
+        return Err(OpenError(format!("segment_bytes has to be at least {SEGMENT_BYTES_MIN}")));
+    }
+    let identity = identity_of(&storage)?;
+    let dir = LogDir::lock(Arc::clone(&storage), config(&options, identity))?;
+    let snapshots = dir.snapshots();
+    let mut restored = restore_at_most(&snapshots, u64::MAX)?;
+    let (events_core, orders_and_counters) =
+        events_start(&snapshots, storage.as_ref(), restored.core.seq().0, options.replay_from)?;
+    let from = Resume::After { seq: restored.core.seq().0, running_hash: restored.hash };
+    let from = if restored.core.seq() == Seq(0) { Resume::Genesis } else { from };
+    let core = &mut restored.core;
+    let mut events = Vec::new();
+    let (journal, report) = Journal::open(dir, from, |record| {
+        events.clear();
+        Ok(core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut events)?)
+    })?;
+    let recovery = Recovery {
+        snapshot_seq: report.last_seq - report.replayed,
+        events_from_seq: events_core.seq().0,
+        last_seq: report.last_seq,
+        replayed: report.replayed,
+        torn_bytes_cut: report.cut_bytes,
+        damaged_snapshots: restored.damaged,
+        findings: report.findings.iter().map(ToString::to_string).collect(),
+        took: started.elapsed(),
+        cluster_id: identity.cluster_id,
+    };
+    let replay = match recovery.events_from_seq < recovery.last_seq {
+        true => Some(Replay::new(Reader::new(Arc::clone(&storage), Locking::None)?, events_core, recovery.last_seq)),
+        false => None,
+    };
+    let node = start(journal, storage, snapshots, restored.core, replay, recovery.snapshot_seq, options)?;
+    Ok(Opened { node, recovery, start: orders_and_counters })
+}
+
+fn config(options: &Options, identity: Identity) -> Config {
+    Config {
+        segment_bytes: options.segment_bytes,
+        max_payload_bytes: PAYLOAD_BYTES_MAX,
+        reserve_bytes: options.reserve_bytes,
+        min_free_bytes: options.min_free_bytes,
+        ..Config::new(identity)
+    }
+}
+
+fn start(
+    journal: Journal,
+    storage: Arc<dyn Storage>,
+    snapshots: SnapshotStore,
+    core: Core,
+    replay: Option<Replay>,
+    snapshot_seq: u64,
+    options: Options,
+) -> Result<Node, OpenError> {
+    let no_node = |error: std::io::Error| OpenError(format!("the node cannot start: {error}"));
+    let session = random_u64().map_err(no_node)?;
+    let replica = Replica::new(core, journal.running_hash().0, session);
+    let stats = Arc::new(Stats::default());
+    stats.log_bytes.set(log_bytes(storage.as_ref()).map_err(no_node)?);
+    let (log, tail) = local_log(journal, storage, options.clock, Arc::clone(&stats));
+    let start = Start { replica, replay, store: Some(Box::new(LocalStore(snapshots))), snapshot_seq };
+    let settings = Settings {
+        session,
+        queue_limit: options.queue_limit,
+        snapshot_every: options.snapshot_every,
+        on_fatal: options.on_fatal,
+    };
+    Node::start(log, tail, start, settings, stats).map_err(no_node)
+}
+
+/// Allocated bytes of all segments.
+fn log_bytes(storage: &dyn Storage) -> std::io::Result<u64> {
+    let names = storage.list()?;
+    let sizes = names.iter().filter(|name| name.ends_with(".log")).map(|name| storage.open(name, false)?.size());
+    sizes.sum()
+}
+
+/// A core from a snapshot, or a new one.
+struct Restored {
+    core: Core,
+    hash: RunningHash,
+    damaged: Vec<String>,
+}
+
+/// The newest snapshot that can be used, up to a seq; a new core when there is none.
+fn restore_at_most(snapshots: &SnapshotStore, seq_max: u64) -> Result<Restored, OpenError> {
+    let mut damaged = Vec::new();
+    for seq in snapshots.list()?.into_iter().filter(|seq| *seq <= seq_max) {
+        match load(snapshots, seq) {
+            Ok((core, hash)) => return Ok(Restored { core, hash, damaged }),
+            Err(error @ (Error::Identity { .. } | Error::Io { .. })) => return Err(error.into()),
+            Err(error) => damaged.push(error.to_string()),
+        }
+    }
+    Ok(Restored { core: Core::new(), hash: RunningHash::default(), damaged })
+}
+
+fn load(snapshots: &SnapshotStore, seq: u64) -> Result<(Core, RunningHash), Error> {
+    let snapshot = snapshots.load(seq)?;
+    let core = Core::restore(&snapshot.payload)
+        .map_err(|error| Error::Batch(format!("the snapshot at seq {seq} cannot be restored: {error}")))?;
+    if (core.seq().0, core.digest()) != (seq, snapshot.digest) {
+        return Err(Error::Batch(format!("the snapshot at seq {seq} restores to another seq or digest")));
+    }
+    Ok((core, snapshot.running_hash))
+}
+
+/// The core that the consumer's events start from, and its state in the consumer's words.
+fn events_start(
+    snapshots: &SnapshotStore,
+    storage: &dyn Storage,
+    newest_seq: u64,
+    replay_from: Option<u64>,
+) -> Result<(Core, EventsStart), OpenError> {
+    let wanted_seq = replay_from.unwrap_or(newest_seq).min(newest_seq);
+    let mut restored = restore_at_most(snapshots, wanted_seq)?;
+    if restored.core.seq().0 == 0 && newest_seq > 0 && !has_first_segment(storage)? {
+        restored = restore_oldest(snapshots)?;
+    }
+    let core = restored.core;
+    let market_start = |market: MarketView<'_>| MarketStart {
+        market: market.id,
+        next_trade: market.trades,
+        last_price: market.last_price,
+        book_version: market.book_version,
+    };
+    let start =
+        EventsStart { orders: core.open_orders().collect(), markets: core.markets().map(market_start).collect() };
+    Ok((core, start))
+}
+
+/// Whether the log still reaches back to seq 1.
+fn has_first_segment(storage: &dyn Storage) -> Result<bool, OpenError> {
+    let names = storage.list().map_err(|error| OpenError(format!("list {}: {error}", storage.describe())))?;
+    Ok(names.iter().any(|name| name.trim_start_matches('0') == "1.log"))
+}
+
+fn restore_oldest(snapshots: &SnapshotStore) -> Result<Restored, OpenError> {
+    for seq in snapshots.list()?.into_iter().rev() {
+        if let Ok((core, hash)) = load(snapshots, seq) {
+            return Ok(Restored { core, hash, damaged: Vec::new() });
+        }
+    }
+    Err(OpenError("no snapshot can be used".into()))
+}
