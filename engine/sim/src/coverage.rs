@@ -126,7 +126,10 @@ impl Coverage {
 
     /// Accepted orders in percent.
     pub const fn accepted_percent(&self) -> u64 {
-        if self.orders == 0 { 100 } else { self.accepted * 100 / self.orders }
+        match (self.accepted * 100).checked_div(self.orders) {
+            Some(percent) => percent,
+            None => 100,
+        }
     }
 
     /// What has to be seen and was not.

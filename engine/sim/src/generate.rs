@@ -26,6 +26,7 @@ pub struct Step {
 
 /// What a payload says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // a stream is short, and mostly commands
 pub enum Input {
     /// A command of the core's format.
     Command(Origin, Command),
@@ -186,9 +187,14 @@ impl Generator {
             Sessions::None => return Origin { session: 0, number: self.random.below(3) },
             Sessions::Few(count) => 1 + self.random.below(count),
             Sessions::Many(count) => u64::MAX - self.random.below(count),
+            Sessions::Cycle(count) => 1 + self.sent_count % count,
+        };
+        let stale = match self.profile.sessions {
+            Sessions::Cycle(_) => 20,
+            _ => self.profile.stale_percent,
         };
         let number = self.numbers.entry(session).or_default();
-        if !self.random.percent(self.profile.stale_percent) || *number == 0 {
+        if !self.random.percent(stale) || *number == 0 {
             *number += 1 + self.random.below(3);
         }
         Origin { session, number: *number }

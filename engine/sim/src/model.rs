@@ -18,6 +18,7 @@ use tandem_core::types::{
     MarketStatus, OrderId, Price, Seq, Side, TimeUs,
 };
 
+use crate::generate::{Input, Step};
 use crate::planted::Planted;
 
 type Outcome = Result<Vec<Event>, RejectCode>;
@@ -75,6 +76,8 @@ pub struct Order {
     pub prevented: u64,
     /// When it was accepted.
     pub accepted_at: TimeUs,
+    /// When it last filled or lost something.
+    pub updated_at: TimeUs,
     /// Its place among orders of one price: the order id (a planted bug changes it).
     place: u64,
 }
@@ -142,7 +145,7 @@ impl Default for Model {
 impl Model {
     /// Nothing but the fee account.
     pub fn new() -> Self {
-        let fees = Account { name: "fees".into(), can_trade: true, fees: None };
+        let fees = Account { name: "fees".into(), can_trade: false, fees: None };
         Self {
             planted: None,
             time: TimeUs(0),
@@ -189,15 +192,22 @@ impl Model {
         vec![Event::Rejected { code: RejectCode::CommandNotUnderstood }]
     }
 
+    /// What comes of a step of a generated stream.
+    pub fn apply_step(&mut self, seq: Seq, step: &Step) -> Vec<Event> {
+        match &step.input {
+            Input::Command(origin, command) => self.apply(seq, step.time, *origin, command),
+            Input::Garbage(_) => self.apply_garbage(step.time),
+        }
+    }
+
     fn is_repeated(&mut self, seq: Seq, origin: Origin) -> bool {
         if origin.session == 0 || self.bug(Planted::DedupeIgnored) {
             return false;
         }
-        if let Some(session) = self.sessions.get_mut(&origin.session)
-            && origin.number <= session.number
-        {
-            if self.planted == Some(Planted::RepeatRefreshesSession) {
-                session.used = seq;
+        let last = self.sessions.get(&origin.session).map_or(0, |session| session.number);
+        if origin.number <= last {
+            if self.bug(Planted::RepeatRefreshesSession) {
+                self.sessions.entry(origin.session).and_modify(|session| session.used = seq);
             }
             return true;
         }

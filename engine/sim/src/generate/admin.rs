@@ -92,7 +92,7 @@ impl Generator {
     pub(super) fn update_account(&mut self, model: &Model) -> Command {
         let account = AccountId(self.random.below(model.accounts.len() as u64) as u32);
         let fees = self.random.one_in(2).then(|| profile::rates(&mut self.random));
-        Command::UpdateAccount { account, can_trade: !self.random.one_in(5), fees }
+        Command::UpdateAccount { account, can_trade: !self.random.one_in(10), fees }
     }
 
     fn someone(&mut self, model: &Model) -> AccountId {
@@ -104,6 +104,9 @@ impl Generator {
     }
 
     pub(super) fn credit(&mut self, model: &Model) -> Command {
+        if model.assets.len() as u64 > self.profile.assets && self.random.one_in(10) {
+            return self.fill_up(model);
+        }
         let amount = match self.random.below(40) {
             0 => 0,
             1 => 1 << 100,
@@ -113,6 +116,14 @@ impl Generator {
             _ => u128::from(self.random.next() >> self.random.between(20, 63)),
         };
         Command::Credit { account: self.someone(model), asset: self.something(model), amount: Amount(amount) }
+    }
+
+    /// To the bound of an asset that no market of the setup needs, or one unit more.
+    fn fill_up(&mut self, model: &Model) -> Command {
+        let last = model.assets.len() as u32 - 1;
+        let room = (1_u128 << 100) - model.assets[last as usize].credited as u128;
+        let amount = Amount(self.random.pick(&[room, room + 1, room / 2]));
+        Command::Credit { account: self.someone(model), asset: AssetId(last), amount }
     }
 
     /// Up to all that is free, and sometimes a little more.

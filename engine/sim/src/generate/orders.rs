@@ -83,7 +83,7 @@ impl Generator {
             let mid = self.profile.mid(&mut self.random);
             self.mids.push(mid);
         }
-        let max = 9_000_000_000_000_000_000 / market.rules.tick_size.0;
+        let max = (9_000_000_000_000_000_000 / market.rules.tick_size.0).max(1);
         if self.random.one_in(50) {
             let mid = self.mids[index];
             let drift = self.random.below(self.profile.spread + 1);

@@ -21,6 +21,8 @@ pub(super) enum Sessions {
     None,
     Few(u64),
     Many(u64),
+    /// In turn: about as many as are remembered.
+    Cycle(u64),
 }
 
 /// The mix of one seed.
@@ -61,6 +63,7 @@ impl Profile {
         let sessions = match random.below(8) {
             0 => Sessions::None,
             1 => Sessions::Many(5000),
+            2 => Sessions::Cycle(random.between(4080, 4100)),
             _ => Sessions::Few(random.between(1, 20)),
         };
         let pace = random.pick(&[Pace::Burst, Pace::Steady, Pace::Slow, Pace::Jumps, Pace::Jumps]);
@@ -92,6 +95,14 @@ impl Profile {
             actions,
             pace,
             sessions,
+        }
+    }
+
+    /// How many commands it takes to see what is special about this seed.
+    pub const fn length(&self) -> u64 {
+        match self.sessions {
+            Sessions::Many(_) | Sessions::Cycle(_) => 20_000,
+            Sessions::None | Sessions::Few(_) => 5_000,
         }
     }
 

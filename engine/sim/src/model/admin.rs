@@ -145,7 +145,7 @@ impl Model {
 }
 
 fn check_code(code: &str) -> Result<(), RejectCode> {
-    let is_legal = (1..=CODE_MAX).contains(&code.len()) && !code.chars().any(|c| c.is_control() || c == ' ');
+    let is_legal = (1..=CODE_MAX).contains(&code.len()) && !code.chars().any(|c| c.is_control() || c.is_whitespace());
     if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
 }
 
@@ -168,6 +168,9 @@ fn are_valid(rules: &MarketRules, base_decimals: u8) -> bool {
         (u128::from(rules.price_min.0), u128::from(rules.price_max.0)),
         (u128::from(rules.qty_min.0), u128::from(rules.qty_max.0)),
         (u128::from(rules.market_qty_min.0), u128::from(rules.market_qty_max.0)),
+        (tick, 0),
+        (lot, 0),
+        (u128::from(rules.market_lot_size.0), 0),
     ];
     bounds.extend(rules.min_notional.map(|filter| (filter.min.0, 0)));
     bounds.extend(rules.notional.map(|filter| (filter.min.0, filter.max.0)));

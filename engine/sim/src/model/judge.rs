@@ -85,25 +85,22 @@ impl Model {
         } else {
             Some(self.notional(market, order.price.0, order.qty.0))
         };
-        if let Some(filter) = market.rules.min_notional
-            && (!is_market || filter.apply_to_market)
-            && worth.is_none_or(|worth| worth < filter.min.0 as i128)
-        {
-            return Err(RejectCode::MinNotionalFailed);
-        }
-        let Some(filter) = market.rules.notional else {
-            return Ok(());
-        };
-        let min_applies = !is_market || filter.apply_min_to_market;
-        let max_applies = !is_market || filter.apply_max_to_market;
-        let fails = match worth {
-            None => min_applies || max_applies,
-            Some(worth) => {
-                (min_applies && worth < filter.min.0 as i128)
-                    || (max_applies && filter.max.0 != 0 && worth > filter.max.0 as i128)
+        if let Some(filter) = market.rules.min_notional {
+            let applies = !is_market || (filter.apply_to_market && filter.min.0 > 0);
+            if applies && worth.is_none_or(|worth| worth < filter.min.0 as i128) {
+                return Err(RejectCode::MinNotionalFailed);
             }
-        };
-        if fails { Err(RejectCode::NotionalFailed) } else { Ok(()) }
+        }
+        if let Some(filter) = market.rules.notional {
+            let min_applies = filter.min.0 > 0 && (!is_market || filter.apply_min_to_market);
+            let max_applies = filter.max.0 > 0 && (!is_market || filter.apply_max_to_market);
+            let is_too_small = min_applies && worth.is_none_or(|worth| worth < filter.min.0 as i128);
+            let is_too_large = max_applies && worth.is_none_or(|worth| worth > filter.max.0 as i128);
+            if is_too_small || is_too_large {
+                return Err(RejectCode::NotionalFailed);
+            }
+        }
+        Ok(())
     }
 
     fn worth_of_market_order(&self, market: &Market, order: &PlaceOrder) -> Option<i128> {
@@ -251,11 +248,16 @@ impl Model {
         let mut rest = order.quote_qty.0 as i128;
         let lot = market.rules.lot_size.0;
         let cap = self.cap(market);
+        let most = NUMBER_MAX - NUMBER_MAX % lot;
         for maker in self.by_priority(order.market, order.side.opposite()) {
+            let room = most - plan.qty - plan.overlap;
+            if plan.qty == cap || room == 0 {
+                break;
+            }
             let price = maker.accepted.price.0;
             let extra = i128::from(self.bug(Planted::QuoteRoundsUp));
             let lots = rest / self.notional(market, price, lot) + extra;
-            let affordable = (lots * i128::from(lot)).min(i128::from(maker.left)) as u64;
+            let affordable = (lots * i128::from(lot)).min(i128::from(maker.left.min(room))) as u64;
             if !is_prevented(order.account, stp, &maker) {
                 let taken = affordable.min(cap - plan.qty);
                 let cost = self.notional(market, price, taken);
@@ -282,9 +284,6 @@ impl Model {
                     }
                 }
                 SelfTradePrevention::ExpireMaker | SelfTradePrevention::None => plan.is_prevented = true,
-            }
-            if plan.qty == cap {
-                break;
             }
         }
         plan

@@ -38,6 +38,7 @@ impl Model {
             filled_quote: 0,
             prevented: 0,
             accepted_at: self.time,
+            updated_at: self.time,
             place: self.last_order,
         };
         if order.tif == TimeInForce::Fok && !self.can_fill(order, accepted.stp) {
@@ -104,7 +105,7 @@ impl Model {
         taker.filled += qty;
         taker.filled_quote += quote_amount;
         let maker_left = maker.left - qty;
-        let minute = self.minute();
+        let (minute, updated_at) = (self.minute(), self.time);
         let market = self.market_mut(id);
         let trade_id = TradeId(market.trades.len() as u64);
         market.trades.push(Trade { minute, price, qty });
@@ -112,6 +113,7 @@ impl Model {
             order.left = maker_left;
             order.filled += qty;
             order.filled_quote += quote_amount;
+            order.updated_at = updated_at;
         });
         if self.bug(Planted::PartialFillKeepsVersion) && maker_left > 0 {
             self.market_mut(id).version -= 1;
@@ -224,7 +226,12 @@ impl Model {
         };
         taker.left -= off_taker;
         taker.prevented += off_taker;
-        let maker_after = Order { left: maker.left - off_maker, prevented: maker.prevented + off_maker, ..*maker };
+        let maker_after = Order {
+            left: maker.left - off_maker,
+            prevented: maker.prevented + off_maker,
+            updated_at: self.time,
+            ..*maker
+        };
         if off_maker > 0 {
             self.unlock(&maker.accepted, off_maker);
             self.change_maker(id, maker.accepted.order_id, |order| *order = maker_after);
