@@ -1,0 +1,188 @@
+"""/ws and /stream: public streams, and an account's own under a listen key.
+
+`/ws/<name>/<name>` sends plain events, `/stream?streams=<name>/<name>` wrapped ones; both take SUBSCRIBE and so on.
+Any web page may connect: public streams are public, and a listen key is a secret that no browser adds by itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+
+from tandem.apps import stream_control
+from tandem.apps.pipeline import microseconds, time_unit
+from tandem.apps.websocket import (
+    GOING_AWAY,
+    POLICY_VIOLATION,
+    MessageRate,
+    Receive,
+    Scope,
+    Send,
+    Socket,
+    Sockets,
+    is_handshake,
+    read_query,
+    refuse,
+    text_of,
+)
+from tandem.domain.errors import ApiError, api_error
+from tandem.identity.listen_keys import ListenKey, ListenKeys
+from tandem.marketdata.streams import StreamHub
+from tandem.marketdata.topics import MICROSECONDS, MILLISECONDS, form_of
+from tandem.trading.user_stream import UserStreams
+
+
+class StreamConnection(Socket):
+    """A `Subscriber` of the hub, and the `Subscriptions` that its requests act on."""
+
+    def __init__(self, app: "StreamApp", scope: Scope, send: Send, *, combined: bool, unit: int) -> None:
+        super().__init__(scope, send, app.sockets.limits)
+        self._app = app
+        self._unit = unit
+        self._combined = combined
+        self._names: dict[str, Callable[[], None] | None] = {}
+        """What ends an account's own stream; None for public ones."""
+        self.form = form_of(combined=combined, time_unit=unit)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._names)
+
+    @property
+    def combined(self) -> bool:
+        return self._combined
+
+    @combined.setter
+    def combined(self, value: bool) -> None:
+        old, self._combined = self.form, value
+        self.form = form_of(combined=value, time_unit=self._unit)
+        for name, end in self._names.items():
+            if end is None:
+                self._app.hub.moved(name, self, old)
+
+    def subscribe(self, names: list[str]) -> None:
+        for name in names:
+            if name not in self._names:
+                self._names[name] = self._app.open_private(name, self)
+                if self._names[name] is None:
+                    self._app.hub.subscribe(name, self)
+
+    def unsubscribe(self, names: list[str]) -> None:
+        for name in names:
+            if name in self._names:
+                end = self._names.pop(name)
+                if end is None:
+                    self._app.hub.unsubscribe(name, self)
+                else:
+                    end()
+
+    @property
+    def wants_microseconds(self) -> bool:
+        return self._unit == MICROSECONDS
+
+    def push_event(self, name: str, event: bytes) -> None:
+        """An event of an account's own stream."""
+        self.push_text(b'{"stream":%b,"data":%b}' % (orjson.dumps(name), event) if self._combined else event)
+
+    def wrap_notice(self, event: bytes) -> bytes:
+        return b'{"stream":"!serverShutdown","data":%b}' % event if self._combined else event
+
+
+class StreamApp:
+    """Mount it at /ws and /stream. `address_of` gives the client's address."""
+
+    def __init__(
+        self,
+        hub: StreamHub,
+        sockets: Sockets,
+        listen_keys: ListenKeys,
+        users: UserStreams,
+        address_of: Callable[[Scope], str],
+    ) -> None:
+        self.hub = hub
+        self.sockets = sockets
+        self._listen_keys = listen_keys
+        self._users = users
+        self._address_of = address_of
+        self._private: dict[str, set[StreamConnection]] = {}
+        listen_keys.on_closed.append(self._key_closed)
+        sockets.every_second.append(listen_keys.sweep)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not await is_handshake(scope, receive, send):
+            return
+        try:
+            self.sockets.count_attempt(self._address_of(scope))
+            connection, names = self._connection(scope, send)
+        except ApiError as error:
+            await refuse(send, error)
+            return
+        await send({"type": "websocket.accept"})
+        self.sockets.add(connection)
+        try:
+            connection.subscribe(names)
+            async with asyncio.timeout(self.sockets.limits.lifetime_seconds):
+                await self._serve(connection, receive)
+        except TimeoutError:
+            await connection.close(GOING_AWAY, "connections last 24 hours")
+        finally:
+            connection.unsubscribe(connection.names)
+            self.sockets.discard(connection)
+
+    def _connection(self, scope: Scope, send: Send) -> tuple[StreamConnection, list[str]]:
+        """Raises ApiError for a URL that cannot be served."""
+        query = read_query(scope)
+        unit = MILLISECONDS
+        if "timeUnit" in query:
+            unit = MICROSECONDS if time_unit(query["timeUnit"]) is microseconds else MILLISECONDS
+        parts = scope["path"].strip("/").split("/")
+        is_combined = parts[0] == "stream" and len(parts) == 1
+        listed = query.get("streams", "").split("/") if is_combined else parts[1:]
+        names = list(dict.fromkeys(name for name in listed if name))
+        if len(names) > stream_control.MAX_STREAMS or any(len(name) > stream_control.MAX_NAME for name in names):
+            raise api_error("TOO_MANY_PARAMETERS")
+        return StreamConnection(self, scope, send, combined=is_combined, unit=unit), names
+
+    async def _serve(self, connection: StreamConnection, receive: Receive) -> None:
+        limits = self.sockets.limits
+        rate = MessageRate(self.sockets.clock, limits.stream_messages, limits.stream_seconds)
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if not rate.allows():
+                await connection.close(POLICY_VIOLATION, "Too many requests")
+                return
+            connection.push_text(stream_control.answer(text_of(message), connection))
+
+    # --- an account's own stream
+
+    def open_private(self, name: str, connection: StreamConnection) -> Callable[[], None] | None:
+        """What ends the stream again; None when `name` is no live listen key."""
+        key = self._listen_keys.find(name)
+        if key is None:
+            return None
+        stop = self._users.subscribe(
+            key.account, lambda event: connection.push_event(name, event), micros=connection.wants_microseconds
+        )
+        listeners = self._private.setdefault(name, set())
+        listeners.add(connection)
+
+        def end() -> None:
+            stop()
+            listeners.discard(connection)
+            if not listeners:
+                self._private.pop(name, None)
+
+        return end
+
+    def _key_closed(self, key: ListenKey) -> None:
+        for connection in list(self._private.get(key.name, ())):
+            unit = MICROSECONDS if connection.wants_microseconds else MILLISECONDS
+            event = {
+                "e": "listenKeyExpired",
+                "E": self.sockets.clock.wall_us() // unit,
+                "listenKey": key.name,
+            }
+            connection.push_event(key.name, orjson.dumps(event))
+            connection.unsubscribe([key.name])

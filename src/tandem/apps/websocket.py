@@ -1,0 +1,231 @@
+"""Sockets: frames made once and shared, a limit on what waits for a client, and the notice before a planned close.
+
+Frames go to the transport directly and not through ASGI's `send`, which would build each frame again for every socket.
+That is sound because no extension (compression) is ever agreed on and every write is a whole frame. The server offers
+the transport as `scope["extensions"]["tandem.transport"]`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import orjson
+
+from tandem.domain.errors import ApiError, api_error
+from tandem.platform.clock import Clock
+from tandem.platform.rate_limits import address_group
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+ATTEMPTS_WINDOW_US = 5 * 60 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """What one socket and one address may do. 0 switches a count off."""
+
+    max_waiting_bytes: int = 1024 * 1024
+    """A client that lets more than this wait is cut off."""
+    lifetime_seconds: float = 24 * 60 * 60
+    """Connections end after a day, as clients of this API expect."""
+    stream_messages: int = 100
+    """Requests of a stream socket in any `stream_seconds`. The API's own limit is 5 a second, which many clients break
+    at their start, when they subscribe one by one."""
+    stream_seconds: float = 5.0
+    attempts_per_5_minutes: int = 3_000
+    """Connections of an address (the API's own limit is 300), counted for streams and the WebSocket API together."""
+    requests_in_flight: int = 64
+    """Of one WebSocket API connection; beyond it nothing more is read."""
+
+
+SWEEP_SECONDS = 1.0
+
+POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
+GOING_AWAY = 1001
+
+
+class Transport(Protocol):
+    """What is used of `asyncio.Transport`."""
+
+    def write(self, data: bytes) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def abort(self) -> None: ...
+
+
+def text_frame(payload: bytes) -> bytes:
+    """`payload` as one unmasked text frame (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81%c%b" % (size, payload)
+    if size < 65_536:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2), payload)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8), payload)
+
+
+class Socket:
+    """An accepted connection. `close` is safe at any time; nothing is written after it."""
+
+    def __init__(self, scope: Scope, send: Send, limits: SocketLimits) -> None:
+        self._transport: Transport = scope["extensions"]["tandem.transport"]
+        self._send = send
+        self._max_waiting = limits.max_waiting_bytes
+        self._closing: asyncio.Task[None] | None = None
+        self.is_cut_off = False
+
+    def wrap_notice(self, event: bytes) -> bytes:
+        """An event for every socket in the form of this one."""
+        return event
+
+    def push(self, frame: bytes) -> None:
+        """Writes one whole frame, or cuts the client off when too much is waiting already."""
+        transport = self._transport
+        if self._closing is not None or transport.is_closing():
+            return
+        transport.write(frame)
+        if transport.get_write_buffer_size() > self._max_waiting:
+            self.cut_off()
+
+    def push_text(self, payload: bytes) -> None:
+        self.push(text_frame(payload))
+
+    def check_waiting(self) -> None:
+        """Answers to pings are written by the server itself and count as well."""
+        if self._transport.get_write_buffer_size() > self._max_waiting:
+            self.cut_off()
+
+    def cut_off(self) -> None:
+        self.is_cut_off = True
+        self._transport.abort()
+
+    def close(self, code: int, reason: str) -> asyncio.Task[None]:
+        """Begins the closing handshake; the application's next `receive` is the disconnect."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close(code, reason))
+        return self._closing
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            await asyncio.wait_for(self._send({"type": "websocket.close", "code": code, "reason": reason}), 5)
+        except (OSError, TimeoutError):  # the client is gone, or does not read
+            self._transport.abort()
+
+
+class Sockets:
+    """All open sockets, for what concerns every one of them."""
+
+    def __init__(self, clock: Clock, limits: SocketLimits | None = None) -> None:
+        self.clock = clock
+        self.limits = limits or SocketLimits()
+        self.every_second: list[Callable[[], None]] = []
+        """Called by `sweep`."""
+        self.cut_off = 0
+        """How many clients were cut off because they did not read."""
+        self._open: set[Socket] = set()
+        self._attempts: dict[str, int] = {}
+        self._attempts_window = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def count_attempt(self, address: str) -> None:
+        """Raises ApiError when an address connects too often."""
+        window = self.clock.wall_us() // ATTEMPTS_WINDOW_US
+        if window != self._attempts_window:
+            self._attempts_window = window
+            self._attempts.clear()
+        group = address_group(address)
+        count = self._attempts[group] = self._attempts.get(group, 0) + 1
+        if 0 < self.limits.attempts_per_5_minutes < count:
+            raise api_error("TOO_MANY_REQUESTS")
+
+    def add(self, socket: Socket) -> None:
+        self._open.add(socket)
+
+    def discard(self, socket: Socket) -> None:
+        self._open.discard(socket)
+        self.cut_off += socket.is_cut_off
+
+    def announce_shutdown(self) -> None:
+        """Tells every client that its connection will end soon."""
+        event = orjson.dumps({"e": "serverShutdown", "E": self.clock.wall_us() // 1000})
+        for socket in list(self._open):
+            socket.push_text(socket.wrap_notice(event))
+
+    def close(self) -> None:
+        """Ends every connection; `announce_shutdown` comes some time before."""
+        for socket in list(self._open):
+            socket.close(SERVICE_RESTART, "server shutdown")
+
+    async def sweep(self) -> None:
+        """Cuts off who does not read, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for socket in list(self._open):
+                socket.check_waiting()
+            for function in self.every_second:
+                function()
+
+
+class MessageRate:
+    """At most `limit` messages in any `seconds`; 0 is no limit."""
+
+    __slots__ = ("_clock", "_limit", "_seconds", "_times")
+
+    def __init__(self, clock: Clock, limit: int, seconds: float) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._seconds = seconds
+        self._times: deque[float] = deque(maxlen=limit or 1)
+
+    def allows(self) -> bool:
+        if not self._limit:
+            return True
+        now, times = self._clock.monotonic(), self._times
+        if len(times) == self._limit and now - times[0] < self._seconds:
+            return False
+        times.append(now)
+        return True
+
+
+def read_query(scope: Scope) -> dict[str, str]:
+    """The URL's parameters, the last one of a name; `+` stays (it is part of stream names)."""
+    pairs = [pair.partition("=") for pair in scope["query_string"].decode("latin-1").split("&")]
+    return {name: unquote(value) for name, _, value in pairs if name}
+
+
+async def refuse(send: Send, error: ApiError) -> None:
+    """Answers the handshake with an HTTP error."""
+    body = orjson.dumps(error.body())
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def text_of(message: Message) -> str | bytes:
+    """The text of a received message; binary ones are taken as text."""
+    text: str | bytes | None = message.get("text")
+    return message["bytes"] if text is None else text
+
+
+async def is_handshake(scope: Scope, receive: Receive, send: Send) -> bool:
+    """Whether a WebSocket wants to be accepted; plain HTTP requests are told that there is nothing for them."""
+    if scope["type"] == "websocket":
+        message = await receive()
+        return bool(message["type"] == "websocket.connect")
+    body = orjson.dumps(api_error("NOT_FOUND").body())
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"upgrade", b"websocket"),
+    ]
+    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return False
