@@ -1,0 +1,328 @@
+"""The server's connections: uvicorn's HTTP and WebSocket protocols with the limits that it lacks.
+
+Head and body have deadlines and sizes, a peer that stops reading is cut off, one address opens only so many
+connections, and what is refused before an application sees it is answered in the API's own words. Applications find the
+transport as `scope["extensions"]["tandem.transport"]`, for HTTP and WebSocket alike.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from tandem.domain.errors import api_error
+from tandem.platform.rate_limits import address_group
+
+TRANSPORT = "tandem.transport"
+MAX_FRAGMENTS = 64
+"""Of one WebSocket message; empty fragments would grow it without ever reaching the size limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    head_seconds: float = 5.0
+    """From the first byte of a request (or from connecting) to the end of its headers."""
+    body_seconds: float = 10.0
+    """From the end of the headers to the end of the body."""
+    stalled_seconds: float = 10.0
+    """How long a peer may leave a full buffer unread."""
+    keep_alive_seconds: int = 75
+    head_bytes: int = 16 * 1024
+    """The request line, and again all header lines together."""
+    body_bytes: int = 64 * 1024
+    frame_bytes: int = 64 * 1024
+    """A WebSocket message, in one frame or many."""
+    control_frames_per_second: int = 10
+    connections: int = 10_000
+    connections_per_address: int = 1_000
+    """0: no limit. Behind a proxy of ours all connections come from it."""
+
+
+@dataclass(slots=True)
+class Connections:
+    """What the connections of one server share."""
+
+    limits: ConnectionLimits
+    by_address: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+
+    def open(self, address: str) -> str:
+        """Counts a connection; the name of the error when it is one too many, which has to be closed all the same."""
+        self.total += 1
+        self.by_address[address] += 1
+        if self.total > self.limits.connections:
+            return "SERVER_BUSY"
+        if 0 < self.limits.connections_per_address < self.by_address[address]:
+            return "TOO_MANY_CONNECTIONS"
+        return ""
+
+    def close(self, address: str) -> None:
+        self.total -= 1
+        self.by_address[address] -= 1
+        if not self.by_address[address]:
+            del self.by_address[address]
+
+
+def error_response(name: str, *values: object) -> bytes:
+    """An error of spec/errors.toml as a whole HTTP response that ends the connection."""
+    error = api_error(name, *values)
+    body = orjson.dumps(error.body())
+    return b"%bcontent-type: application/json;charset=UTF-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
+        STATUS_LINE[error.status],
+        len(body),
+        body,
+    )
+
+
+class _Refused(Exception):
+    """Leaves a parser callback; `name` is in spec/errors.toml."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class _Deadline:
+    """At most one timer."""
+
+    __slots__ = ("_timer",)
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+
+    def arm(self, loop: asyncio.AbstractEventLoop, seconds: float, action: Callable[[], None]) -> None:
+        """Does not extend a deadline that is running."""
+        if self._timer is None:
+            self._timer = loop.call_later(seconds, self._fire, action)
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self, action: Callable[[], None]) -> None:
+        self._timer = None
+        action()
+
+
+IDLE, HEAD, BODY = range(3)
+
+
+class HttpConnection(HttpToolsProtocol):
+    def __init__(self, *, shared: Connections, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._shared = shared
+        self._limits = shared.limits
+        self._address = ""
+        self._is_counted = False
+        self._phase = IDLE
+        self._head_bytes = 0
+        """Of a head that is arriving in pieces: what earlier segments brought."""
+        self._segment_bytes = 0
+        self._has_begun = False
+        """Whether the current segment began a request."""
+        self._arrival = _Deadline()
+        self._stall = _Deadline()
+        self._extensions: dict[str, Any] = {}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._extensions = {TRANSPORT: transport}
+        self._address = address_group(self.client[0] if self.client else "")
+        self._is_counted = True
+        refusal = self._shared.open(self._address)
+        if refusal:
+            values = (self._limits.connections_per_address,) if refusal == "TOO_MANY_CONNECTIONS" else ()
+            transport.write(error_response(refusal, *values))
+            transport.close()
+            return
+        self._arrival.arm(self.loop, self._limits.head_seconds, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_timers()
+        self._uncount()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self.transport.is_closing():
+            return
+        self._segment_bytes = len(data)
+        self._has_begun = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self._cancel_timers()
+                self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self.refuse(cause.name if isinstance(cause, _Refused) else "MALFORMED_REQUEST")
+            return
+        self._after_segment()
+
+    def _after_segment(self) -> None:
+        """Bounds what is still to come, in bytes and in time."""
+        limits = self._limits
+        if self._phase == HEAD:
+            self._head_bytes = self._parsed_head() if self._has_begun else self._head_bytes + self._segment_bytes
+            if self._head_bytes > 2 * limits.head_bytes:
+                self.refuse("HEADERS_TOO_LARGE" if self.headers else "URI_TOO_LONG")
+            else:
+                self._arrival.arm(self.loop, limits.head_seconds, self._too_late)
+            return
+        self._head_bytes = 0
+        if self._phase == BODY:
+            self._arrival.arm(self.loop, limits.body_seconds, self._too_late)
+        elif self._open_cycle() is None:
+            # Bytes that begin no request (empty lines) must not keep the connection.
+            self._arrival.arm(self.loop, limits.head_seconds, self._too_late)
+
+    def _open_cycle(self) -> RequestResponseCycle | None:
+        """The request that is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return None if cycle is None or cycle.response_complete else cycle
+
+    def _parsed_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = HEAD
+        self._has_begun = True
+        self.scope["extensions"] = self._extensions
+
+    def on_headers_complete(self) -> None:
+        limits = self._limits
+        if self._head_bytes > limits.head_bytes:
+            self._check_head(limits.head_bytes)
+        self._phase = BODY
+        self._head_bytes = 0
+        """Of a head that is arriving in pieces: what earlier segments brought."""
+        self._segment_bytes = 0
+        self._has_begun = False
+        """Whether the current segment began a request."""
+        self._arrival.cancel()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if len(self.cycle.body) > self._limits.body_bytes:
+            raise _Refused("BODY_TOO_LARGE")
+
+    def on_message_complete(self) -> None:
+        self._phase = IDLE
+        self._arrival.cancel()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        # From here on the connection is counted off by the WebSocket protocol.
+        self._is_counted = False
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.arm(self.loop, self._limits.stalled_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse("MALFORMED_REQUEST")
+
+    def refuse(self, name: str) -> None:
+        """Answers the request that is arriving with an error and closes; an answer under way is cut short instead."""
+        self._cancel_timers()
+        cycle = self.cycle if self._phase == BODY else self._open_cycle()
+        is_answered = cycle is not None and (cycle.response_started or bool(self.pipeline) or self._phase != BODY)
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if is_answered:
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self.transport.write(error_response(name))
+            self.transport.close()
+
+    def _too_late(self) -> None:
+        if self.flow.read_paused:
+            # It is we who do not read: an earlier request of the connection is being worked on.
+            self._arrival.arm(self.loop, self._limits.head_seconds, self._too_late)
+        else:
+            self.refuse("REQUEST_TIMEOUT")
+
+    def _check_head(self, limit: int) -> None:
+        if len(self.url) > limit:
+            raise _Refused("URI_TOO_LONG")
+        if self._parsed_head() - len(self.url) > limit:
+            raise _Refused("HEADERS_TOO_LARGE")
+
+    def _cancel_timers(self) -> None:
+        self._unset_keepalive_if_required()
+        self._arrival.cancel()
+        self._stall.cancel()
+
+    def _uncount(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self._shared.close(self._address)
+
+
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """Made when an HTTP connection is upgraded, and counted off in its stead."""
+
+    def __init__(self, *, shared: Connections, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._shared = shared
+        self._stall = _Deadline()
+        self._second = 0
+        self._control_frames = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stall.cancel()
+        self._shared.close(address_group(self.client[0] if self.client else ""))
+        super().connection_lost(exc)
+
+    async def run_asgi(self) -> None:
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions[TRANSPORT] = self.transport
+        await super().run_asgi()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.arm(self.loop, self._shared.limits.stalled_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.cancel()
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        self._count_control_frame()
+
+    def handle_pong(self, event: Any) -> None:
+        super().handle_pong(event)
+        self._count_control_frame()
+
+    def handle_cont(self, event: Any) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > MAX_FRAGMENTS:
+            self.transport.abort()
+
+    def _count_control_frame(self) -> None:
+        """Control frames never reach the application, so its own limit cannot see them."""
+        second = int(self.loop.time())
+        if second != self._second:
+            self._second, self._control_frames = second, 0
+        self._control_frames += 1
+        if self._control_frames > self._shared.limits.control_frames_per_second and not self.close_sent:
+            self.conn.fail(1008, "too many control frames")
+            self.handle_parser_exception()
