@@ -1,7 +1,7 @@
 """kill -9 under load, many times: nothing acknowledged is lost, nothing happens twice, funds are conserved.
 
-TANDEM_TEST_SEED repeats a run's choices, TANDEM_KILL_CYCLES asks for more of them. The instant of the kill is a matter of
-the wall clock, so a seed repeats the load and the delays and not the exact interleaving.
+TANDEM_TEST_SEED repeats a run's choices, TANDEM_KILL_CYCLES asks for more of them. The instant of the kill is
+a matter of the wall clock, so a seed repeats the load and the delays and not the exact interleaving.
 """
 
 import asyncio

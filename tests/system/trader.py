@@ -16,13 +16,13 @@ def sign(secret: str, text: str) -> str:
 
 def signed_query(secret: str, **params: Any) -> str:
     """A query with timestamp and signature, ready to be sent."""
-    query = urlencode({"recvWindow": 10_000, **params, "timestamp": time.time_ns() // 1_000_000})
+    query = urlencode({"recvWindow": 10_000, "timestamp": time.time_ns() // 1_000_000, **params})
     return f"{query}&signature={sign(secret, query)}"
 
 
 def signed_params(key: str, secret: str, **params: Any) -> dict[str, Any]:
     """Parameters of a signed WebSocket API request."""
-    given = {**params, "apiKey": key, "timestamp": time.time_ns() // 1_000_000}
+    given = {"apiKey": key, "timestamp": time.time_ns() // 1_000_000, **params}
     text = "&".join(f"{name}={given[name]}" for name in sorted(given))
     return given | {"signature": sign(secret, text)}
 
@@ -55,9 +55,13 @@ class Trader:
     def keyed(self, method: str, path: str, **params: Any) -> Any:
         return self._answer(self._http.request(method, path, params=params, headers={"X-MBX-APIKEY": self.key}))
 
+    def try_signed(self, method: str, path: str, appended: str = "", **params: Any) -> httpx.Response:
+        """The raw answer; `appended` is not covered by the signature."""
+        query = signed_query(self.secret, **params) + appended
+        return self._http.request(method, f"{path}?{query}", headers={"X-MBX-APIKEY": self.key})
+
     def signed(self, method: str, path: str, **params: Any) -> Any:
-        query = signed_query(self.secret, **params)
-        return self._answer(self._http.request(method, f"{path}?{query}", headers={"X-MBX-APIKEY": self.key}))
+        return self._answer(self.try_signed(method, path, **params))
 
     @staticmethod
     def _answer(response: httpx.Response) -> Any:
