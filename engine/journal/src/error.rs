@@ -111,7 +111,9 @@ impl fmt::Display for Error {
                 f,
                 "{what} failed: {source}; what is on the disk is unknown. End this process, check the disk, start again"
             ),
-            Self::Poisoned { what } => write!(f, "the journal is closed after a fatal error ({what}); end this process"),
+            Self::Poisoned { what } => {
+                write!(f, "the journal is closed after a fatal error ({what}); end this process")
+            }
             Self::DiskFull { needed_bytes, reserved_bytes } => write!(
                 f,
                 "the disk is full: {needed_bytes} bytes needed, {reserved_bytes} pre-allocated bytes left for reserved \
@@ -145,7 +147,10 @@ impl fmt::Display for Error {
                  restore the whole directory from one source"
             ),
             Self::TimeFell { last_us, given_us } => {
-                write!(f, "time went back from {last_us} to {given_us} us; nothing was written. Clamp it before writing")
+                write!(
+                    f,
+                    "time went back from {last_us} to {given_us} us; nothing was written. Clamp it before writing"
+                )
             }
             Self::Batch(what) | Self::Config(what) => f.write_str(what),
             Self::Visit { seq, source } => write!(f, "replay stopped at seq {seq}: {source}"),

@@ -221,7 +221,8 @@ impl Seal {
         if sector[..8] != SEAL_MAGIC || !is_sector_whole(&sector[..SECTOR]) {
             return None;
         }
-        let last = Point { seq: u64_at(sector, 16), time_us: u64_at(sector, 24), hash: RunningHash(u128_at(sector, 32)) };
+        let last =
+            Point { seq: u64_at(sector, 16), time_us: u64_at(sector, 24), hash: RunningHash(u128_at(sector, 32)) };
         Some(Self { end_offset: u64_at(sector, 8), last })
     }
 }
@@ -362,7 +363,13 @@ impl Header {
 }
 
 /// The payload and hash of a record whose header is known: fills `scratch` with the hash's input.
-pub(crate) fn unpack<'a>(segment: &[u8], at: usize, header: &Header, before: RunningHash, scratch: &'a mut Vec<u8>) -> (&'a [u8], RunningHash) {
+pub(crate) fn unpack<'a>(
+    segment: &[u8],
+    at: usize,
+    header: &Header,
+    before: RunningHash,
+    scratch: &'a mut Vec<u8>,
+) -> (&'a [u8], RunningHash) {
     let end = at + HEADER + header.length as usize;
     scratch.clear();
     scratch.extend_from_slice(&before.0.to_le_bytes());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{
-    DATA, FORMAT_VERSION, Identity, OVERHEAD, PAYLOAD_LIMIT, Place, Point, RunningHash, SECTOR_BYTES, SEGMENT_DATA_OFFSET, Seal, SegmentHeader,
-    encode_record, segment_name,
+    DATA, FORMAT_VERSION, Identity, OVERHEAD, PAYLOAD_LIMIT, Place, Point, RunningHash, SECTOR_BYTES,
+    SEGMENT_DATA_OFFSET, Seal, SegmentHeader, encode_record, segment_name,
 };
 use crate::prepare::{Preparer, SPARE_NAME};
 use crate::snapshot::SnapshotStore;
@@ -66,7 +66,9 @@ impl Config {
             return fail("max_payload_bytes has to be between 1 and 16 MiB");
         }
         if u64::from(self.max_payload_bytes) + OVERHEAD as u64 > self.max_batch_bytes() {
-            return fail("segment_bytes is too small: a segment without its reserve has to hold a record of max_payload_bytes");
+            return fail(
+                "segment_bytes is too small: a segment without its reserve has to hold a record of max_payload_bytes",
+            );
         }
         if self.keep_snapshots == 0 {
             return fail("keep_snapshots has to be at least 1");
@@ -89,7 +91,8 @@ impl LogDir {
     /// Errors: `Locked`, `Config`, `Io`.
     pub fn open(path: impl AsRef<Path>, config: Config) -> Result<Self> {
         let path = path.as_ref();
-        let storage = FileStorage::create(path).map_err(|error| Error::io("open directory", &path.display().to_string(), error))?;
+        let storage = FileStorage::create(path)
+            .map_err(|error| Error::io("open directory", &path.display().to_string(), error))?;
         Self::lock(Arc::new(storage), config)
     }
 
@@ -231,7 +234,15 @@ impl Journal {
         let (first_seq, mut point) = (self.last.seq + 1, self.last);
         self.buffer.clear();
         for (time_us, payload) in batch {
-            point = encode_record(&mut self.buffer, self.place, self.end, self.durable_seq, &point, *time_us, payload.as_ref());
+            point = encode_record(
+                &mut self.buffer,
+                self.place,
+                self.end,
+                self.durable_seq,
+                &point,
+                *time_us,
+                payload.as_ref(),
+            );
         }
         if let Err(error) = self.file.write_at(&self.buffer, self.end) {
             return Err(self.write_failed(total, error));
@@ -251,7 +262,9 @@ impl Journal {
             let length = payload.as_ref().len();
             if length == 0 || length > self.config.max_payload_bytes as usize {
                 let max = self.config.max_payload_bytes;
-                return Err(Error::Batch(format!("payload {index} of the batch has {length} bytes; allowed are 1 to {max}")));
+                return Err(Error::Batch(format!(
+                    "payload {index} of the batch has {length} bytes; allowed are 1 to {max}"
+                )));
             }
             if *time_us < last_us {
                 return Err(Error::TimeFell { last_us, given_us: *time_us });
@@ -261,7 +274,9 @@ impl Journal {
         }
         let max = self.config.max_batch_bytes();
         if total > max {
-            return Err(Error::Batch(format!("the batch takes {total} bytes, one write takes at most {max}; split it")));
+            return Err(Error::Batch(format!(
+                "the batch takes {total} bytes, one write takes at most {max}; split it"
+            )));
         }
         Ok(total)
     }

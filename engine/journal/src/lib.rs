@@ -75,7 +75,9 @@ mod storage;
 pub mod testing;
 
 pub use error::{Error, Finding, Result, Severity, VisitError};
-pub use format::{FORMAT_VERSION, Identity, RECORD_OVERHEAD_BYTES, Record, RunningHash, SECTOR_BYTES, SEGMENT_DATA_OFFSET};
+pub use format::{
+    FORMAT_VERSION, Identity, RECORD_OVERHEAD_BYTES, Record, RunningHash, SECTOR_BYTES, SEGMENT_DATA_OFFSET,
+};
 pub use journal::{Appended, Config, Journal, LogDir, RecoveryReport, Start};
 pub use reader::{Locking, Reader, VerifySummary};
 pub use snapshot::{FoundSnapshot, NewSnapshot, PruneReport, Snapshot, SnapshotStore};

@@ -40,7 +40,9 @@ impl Preparer {
             return Ok(());
         };
         let io = |error| Error::io("read", SPARE_NAME, error);
-        if file.size().map_err(io)? == self.segment_bytes && is_all_zero(file.as_ref(), self.segment_bytes).map_err(io)? {
+        if file.size().map_err(io)? == self.segment_bytes
+            && is_all_zero(file.as_ref(), self.segment_bytes).map_err(io)?
+        {
             file.sync_data().map_err(|error| Error::fatal("fdatasync", SPARE_NAME, error))?;
             self.state = State::Ready(file);
             return Ok(());

@@ -55,7 +55,8 @@ impl Reader {
     /// Errors: `Locked`, `Io`.
     pub fn open(path: impl AsRef<Path>, locking: Locking) -> Result<Self> {
         let path = path.as_ref();
-        let storage = FileStorage::open(path).map_err(|error| Error::io("open directory", &path.display().to_string(), error))?;
+        let storage =
+            FileStorage::open(path).map_err(|error| Error::io("open directory", &path.display().to_string(), error))?;
         Self::new(Arc::new(storage), locking)
     }
 
@@ -88,7 +89,11 @@ impl Reader {
     /// Passes every valid record from `from_seq` on to `visit`, in order; a torn end is where the log ends.
     ///
     /// Errors: as for `Journal::open`; nothing is repaired.
-    pub fn visit(&self, from_seq: u64, mut visit: impl FnMut(Record<'_>) -> std::result::Result<(), VisitError>) -> Result<()> {
+    pub fn visit(
+        &self,
+        from_seq: u64,
+        mut visit: impl FnMut(Record<'_>) -> std::result::Result<(), VisitError>,
+    ) -> Result<()> {
         let first_seqs = list_segments(self.storage.as_ref())?;
         let from = first_seqs.iter().rposition(|first_seq| *first_seq <= from_seq).unwrap_or(0);
         let mut next = match first_seqs.get(from) {
@@ -138,6 +143,7 @@ impl Reader {
                 check.segment(*header, seal, next);
             }
         }
+        check.records_before_the_log();
         check.snapshots_beyond_the_log();
         Ok(check.summary)
     }
@@ -224,14 +230,23 @@ impl<F: FnMut(Finding)> Check<'_, F> {
             Ok(scanned) => {
                 if let Tail::Torn { why, garbage_end, is_stray } = scanned.tail {
                     let severity = if is_stray { Severity::Warning } else { Severity::Note };
-                    let what = format!("{} bytes after the last valid record: {why}; a start would cut them", garbage_end - scanned.end);
+                    let what = format!(
+                        "{} bytes after the last valid record: {why}; a start would cut them",
+                        garbage_end - scanned.end
+                    );
                     findings.push(Finding::new(severity, &segment.name, scanned.end as u64, Some(last.seq + 1), what));
                 }
                 let expected = Seal { end_offset: scanned.end as u64, last: scanned.last };
                 match judge_seal(&segment.name, seal, &expected, is_last) {
                     SealVerdict::Fine => {}
                     SealVerdict::Rewrite(severity, what) => {
-                        findings.push(Finding::new(severity, &segment.name, SECTOR_BYTES, None, format!("{what}; a start would repair it")));
+                        findings.push(Finding::new(
+                            severity,
+                            &segment.name,
+                            SECTOR_BYTES,
+                            None,
+                            format!("{what}; a start would repair it"),
+                        ));
                     }
                     SealVerdict::Refuse(error) => findings.push(finding_of(error, &segment.name)),
                 }
@@ -251,6 +266,15 @@ impl<F: FnMut(Finding)> Check<'_, F> {
         let claimed = self.wanted.get(&point.seq).filter(|claimed| **claimed != point.hash)?;
         let what = format!("the snapshot says hash {claimed}, the log {}", point.hash);
         Some(Finding::damage(&snapshot_name(point.seq), 48, Some(point.seq), what))
+    }
+
+    fn records_before_the_log(&mut self) {
+        let first_seq = self.summary.first_seq;
+        let is_covered = first_seq <= 1 || self.wanted.keys().next_back().is_some_and(|seq| seq + 1 >= first_seq);
+        if !is_covered {
+            let what = format!("the log starts at seq {first_seq}, and no good snapshot covers what came before");
+            self.report(Finding::damage(&segment_name(first_seq), 0, Some(1), what));
+        }
     }
 
     fn snapshots_beyond_the_log(&mut self) {

@@ -4,10 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Finding, Result, Severity, VisitError};
-use crate::format::{END_MARK, FORMAT_VERSION, HEADER, Place, Point, Record, RunningHash, SECTOR, SECTOR_BYTES, Seal, SegmentHeader, segment_name};
+use crate::format::{
+    END_MARK, FORMAT_VERSION, HEADER, Place, Point, Record, RunningHash, SECTOR, SECTOR_BYTES, Seal, SegmentHeader,
+    segment_name,
+};
 use crate::journal::{Journal, LogDir, write_seal};
 use crate::prepare::{Preparer, SPARE_NAME};
-use crate::scan::{Scanned, SealState, SealVerdict, Segment, Tail, judge_seal, list_segments, load_segment, open_segment};
+use crate::scan::{
+    Scanned, SealState, SealVerdict, Segment, Tail, judge_seal, list_segments, load_segment, open_segment,
+};
 use crate::snapshot::{Snapshot, list_snapshots};
 use crate::storage::{Storage, StorageFile};
 
@@ -95,7 +100,8 @@ impl Journal {
             first_seqs.push(1);
         }
         let opened = open_all(storage.as_ref(), &dir, &first_seqs)?;
-        let mut recovery = Recovery { start, report: RecoveryReport { segments: opened.len(), ..RecoveryReport::default() } };
+        let mut recovery =
+            Recovery { start, report: RecoveryReport { segments: opened.len(), ..RecoveryReport::default() } };
         let from = recovery.first_segment(&opened)?;
         let mut last = None;
         for (index, segment) in opened.iter().enumerate().skip(from) {
@@ -153,7 +159,10 @@ fn make_first_segment(storage: &dyn Storage, dir: &LogDir, start: Start, prepare
         return Err(Error::History(Finding::damage(&segment_name(1), 0, None, what)));
     }
     if !preparer.wait()? {
-        return Err(Error::DiskFull { needed_bytes: dir.config.segment_bytes + dir.config.min_free_bytes, reserved_bytes: 0 });
+        return Err(Error::DiskFull {
+            needed_bytes: dir.config.segment_bytes + dir.config.min_free_bytes,
+            reserved_bytes: 0,
+        });
     }
     let header = SegmentHeader {
         version: FORMAT_VERSION,
@@ -207,12 +216,19 @@ impl Recovery {
         let from = self.start.seq() + 1;
         let Some(index) = opened.iter().rposition(|segment| segment.header.first_seq() <= from) else {
             let first = opened.first().map_or(0, |segment| segment.header.first_seq());
-            let what = format!("the log starts at seq {first}, but seq {from} is needed: no good snapshot covers what came before");
+            let what = format!(
+                "the log starts at seq {first}, but seq {from} is needed: no good snapshot covers what came before"
+            );
             return Err(Error::History(Finding::damage(&segment_name(first), 0, Some(from), what)));
         };
         let header = &opened[index].header;
         if header.before.seq == 0 && header.before != Point::genesis(&header.identity) {
-            return Err(Error::damage(&segment_name(1), 40, None, "the first segment does not start with the genesis hash"));
+            return Err(Error::damage(
+                &segment_name(1),
+                40,
+                None,
+                "the first segment does not start with the genesis hash",
+            ));
         }
         if header.before.seq == self.start.seq() {
             self.check_start(&segment_name(header.first_seq()), 48, &header.before)?;
@@ -271,7 +287,13 @@ impl Recovery {
             self.report.cut_bytes += cut;
             let severity = if is_stray { Severity::Warning } else { Severity::Note };
             let what = format!("cut {cut} bytes after the last valid record: {why}");
-            self.report.findings.push(Finding::new(severity, &segment.name, scanned.end as u64, Some(scanned.last.seq + 1), what));
+            self.report.findings.push(Finding::new(
+                severity,
+                &segment.name,
+                scanned.end as u64,
+                Some(scanned.last.seq + 1),
+                what,
+            ));
             erase(opened.file.as_ref(), segment, scanned.end, garbage_end)?;
         }
         if !bytes.is_empty() {
@@ -286,7 +308,13 @@ impl Recovery {
             SealVerdict::Fine => Ok(()),
             SealVerdict::Refuse(error) => Err(error),
             SealVerdict::Rewrite(severity, what) => {
-                self.report.findings.push(Finding::new(severity, &segment.name, SECTOR_BYTES, None, format!("{what}; written again")));
+                self.report.findings.push(Finding::new(
+                    severity,
+                    &segment.name,
+                    SECTOR_BYTES,
+                    None,
+                    format!("{what}; written again"),
+                ));
                 let sector = if is_last { [0; SECTOR] } else { expected.encode() };
                 write_seal(opened.file.as_ref(), &segment.name, &sector)
             }
@@ -296,7 +324,8 @@ impl Recovery {
     fn check_last(&mut self, scanned: &Scanned, file: &str) -> Result<()> {
         self.report.last_seq = scanned.last.seq;
         if scanned.last.seq < self.start.seq() {
-            let what = format!("the log ends at seq {}, the snapshot was taken at seq {}", scanned.last.seq, self.start.seq());
+            let what =
+                format!("the log ends at seq {}, the snapshot was taken at seq {}", scanned.last.seq, self.start.seq());
             return Err(Error::History(Finding::damage(file, scanned.end as u64, Some(scanned.last.seq + 1), what)));
         }
         Ok(())

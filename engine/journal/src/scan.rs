@@ -6,8 +6,8 @@
 
 use crate::error::{Error, Finding, Result, Severity};
 use crate::format::{
-    DATA, END_MARK, HEADER, Header, Identity, PAYLOAD_LIMIT, Place, Point, RECORD_MAGIC, Record, SECTOR, Seal, SegmentHeader,
-    is_zero, segment_name, seq_of_name, unpack,
+    DATA, END_MARK, HEADER, Header, Identity, PAYLOAD_LIMIT, Place, Point, RECORD_MAGIC, Record, SECTOR, Seal,
+    SegmentHeader, is_zero, segment_name, seq_of_name, unpack,
 };
 use crate::storage::{Storage, StorageFile};
 
@@ -36,7 +36,11 @@ pub(crate) enum SealState {
 pub(crate) enum Tail {
     Clean,
     /// Bytes up to `garbage_end` that are no acknowledged record.
-    Torn { why: &'static str, garbage_end: usize, is_stray: bool },
+    Torn {
+        why: &'static str,
+        garbage_end: usize,
+        is_stray: bool,
+    },
 }
 
 /// One segment, read to its end.
@@ -80,19 +84,33 @@ pub(crate) fn open_segment(
     Ok((file, header, seal_state(&sectors[SECTOR..])))
 }
 
-fn check_header(name: &str, header: &SegmentHeader, first_seq: u64, identity: Option<&Identity>, size: u64) -> Result<()> {
+fn check_header(
+    name: &str,
+    header: &SegmentHeader,
+    first_seq: u64,
+    identity: Option<&Identity>,
+    size: u64,
+) -> Result<()> {
     if header.version != crate::format::FORMAT_VERSION {
         return Err(Error::Version { file: name.to_owned(), found: header.version });
     }
     if let Some(expected) = identity.filter(|expected| **expected != header.identity) {
-        return Err(Error::Identity { file: name.to_owned(), expected: expected.to_string(), found: header.identity.to_string() });
+        return Err(Error::Identity {
+            file: name.to_owned(),
+            expected: expected.to_string(),
+            found: header.identity.to_string(),
+        });
     }
     if header.first_seq() != first_seq {
-        let what = format!("the header says that the segment starts at seq {}: the file was renamed or copied", header.first_seq());
+        let what = format!(
+            "the header says that the segment starts at seq {}: the file was renamed or copied",
+            header.first_seq()
+        );
         return Err(Error::damage(name, 32, None, what));
     }
     if header.segment_bytes != size {
-        let what = format!("the file has {size} bytes, its header says {}: it was cut or extended", header.segment_bytes);
+        let what =
+            format!("the file has {size} bytes, its header says {}: it was cut or extended", header.segment_bytes);
         return Err(Error::damage(name, size.min(header.segment_bytes), None, what));
     }
     Ok(())
@@ -118,9 +136,15 @@ pub(crate) fn load_segment(file: &dyn StorageFile, header: SegmentHeader) -> Res
 }
 
 enum Step {
-    Whole { header: Header, end: usize },
+    Whole {
+        header: Header,
+        end: usize,
+    },
     /// The record that should stand here is not whole; `end` when its header could be read.
-    Bad { what: &'static str, end: Option<usize> },
+    Bad {
+        what: &'static str,
+        end: Option<usize>,
+    },
     /// Written as it stands, but it does not belong here.
     Wrong(String),
 }
@@ -141,8 +165,14 @@ impl Segment {
     ) -> Result<Scanned> {
         let place = self.place();
         let mut scratch = Vec::new();
-        let mut scanned =
-            Scanned { end: DATA, last: self.header.before, records: 0, durable_seq: 0, missing_marks: Vec::new(), tail: Tail::Clean };
+        let mut scanned = Scanned {
+            end: DATA,
+            last: self.header.before,
+            records: 0,
+            durable_seq: 0,
+            missing_marks: Vec::new(),
+            tail: Tail::Clean,
+        };
         loop {
             let at = scanned.end;
             if let Some(until) = until.filter(|until| scanned.last.seq >= until.seq) {
@@ -151,8 +181,12 @@ impl Segment {
             }
             match self.step(at, place, &scanned.last, &mut scratch) {
                 Step::Whole { header, end } => {
-                    let record =
-                        Record { seq: header.seq, time_us: header.time_us, running_hash: header.hash, payload: &scratch[40..] };
+                    let record = Record {
+                        seq: header.seq,
+                        time_us: header.time_us,
+                        running_hash: header.hash,
+                        payload: &scratch[40..],
+                    };
                     visit(&record)?;
                     if self.bytes[end - 1] != END_MARK {
                         scanned.missing_marks.push(end - 1);
@@ -168,7 +202,9 @@ impl Segment {
                 Step::Bad { what, .. } if until.is_some() => {
                     let up_to = until.map_or(0, |until| until.seq);
                     let what = if is_zero(&self.bytes[at..]) { "the records stop" } else { what };
-                    let what = format!("{what}; the next segment says that everything up to seq {up_to} was written and synced");
+                    let what = format!(
+                        "{what}; the next segment says that everything up to seq {up_to} was written and synced"
+                    );
                     return Err(self.damage(at, &scanned, what));
                 }
                 Step::Bad { what, end } => {
@@ -215,7 +251,9 @@ impl Segment {
         }
         let (_, hash) = unpack(&self.bytes, at, &header, last.hash, scratch);
         if hash != header.hash {
-            return Step::Wrong("the running hash does not continue the one before: swapped, stale or foreign record".into());
+            return Step::Wrong(
+                "the running hash does not continue the one before: swapped, stale or foreign record".into(),
+            );
         }
         if header.time_us < last.time_us {
             return Step::Wrong(format!("time goes back from {} to {} us", last.time_us, header.time_us));
@@ -299,25 +337,32 @@ pub(crate) enum SealVerdict {
 
 /// Judges the seal of a segment that was read to its end.
 pub(crate) fn judge_seal(name: &str, seal: &SealState, expected: &Seal, is_last: bool) -> SealVerdict {
-    let refuse = |seq: u64, what: String| SealVerdict::Refuse(Error::History(Finding::damage(name, SECTOR as u64, Some(seq), what)));
+    let refuse = |seq: u64, what: String| {
+        SealVerdict::Refuse(Error::History(Finding::damage(name, SECTOR as u64, Some(seq), what)))
+    };
     match (seal, is_last) {
         (SealState::Open, true) => SealVerdict::Fine,
         (SealState::Sealed(seal), false) if seal == expected => SealVerdict::Fine,
         (SealState::Open, false) => {
             SealVerdict::Rewrite(Severity::Note, "the segment was not sealed; the next one proves that it is complete")
         }
-        (SealState::Stray | SealState::Broken, false) => {
-            SealVerdict::Rewrite(Severity::Warning, "the seal is damaged; the next segment proves that nothing is missing")
+        (SealState::Stray | SealState::Broken, false) => SealVerdict::Rewrite(
+            Severity::Warning,
+            "the seal is damaged; the next segment proves that nothing is missing",
+        ),
+        (SealState::Stray, true) => {
+            SealVerdict::Rewrite(Severity::Warning, "a few stray bits where no seal was written")
         }
-        (SealState::Stray, true) => SealVerdict::Rewrite(Severity::Warning, "a few stray bits where no seal was written"),
-        (SealState::Sealed(seal), true) => {
-            refuse(seal.last.seq + 1, format!("the segment is sealed at seq {}, but the segment after it is missing", seal.last.seq))
-        }
+        (SealState::Sealed(seal), true) => refuse(
+            seal.last.seq + 1,
+            format!("the segment is sealed at seq {}, but the segment after it is missing", seal.last.seq),
+        ),
         (SealState::Broken, true) => {
             refuse(expected.last.seq + 1, "the seal cannot be read and no segment follows: one may be missing".into())
         }
         (SealState::Sealed(seal), false) => {
-            let what = format!("the seal says seq {} at offset {}, the records end otherwise", seal.last.seq, seal.end_offset);
+            let what =
+                format!("the seal says seq {} at offset {}, the records end otherwise", seal.last.seq, seal.end_offset);
             refuse(expected.last.seq, what)
         }
     }

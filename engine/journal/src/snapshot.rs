@@ -116,12 +116,22 @@ fn encode_header(identity: &Identity, new: &NewSnapshot<'_>) -> [u8; HEADER] {
 /// Reads and verifies one snapshot file.
 ///
 /// Errors: `Damage`, `Version`, `Identity`, `Io`.
-pub(crate) fn load_snapshot(storage: &dyn Storage, name: &str, seq: u64, identity: Option<&Identity>) -> Result<Snapshot> {
+pub(crate) fn load_snapshot(
+    storage: &dyn Storage,
+    name: &str,
+    seq: u64,
+    identity: Option<&Identity>,
+) -> Result<Snapshot> {
     let io = |error| Error::io("read", name, error);
     let file = storage.open(name, false).map_err(io)?;
     let size = file.size().map_err(io)?;
     if size < HEADER as u64 {
-        return Err(Error::damage(name, size, Some(seq), format!("the snapshot ends after {size} bytes, inside its header")));
+        return Err(Error::damage(
+            name,
+            size,
+            Some(seq),
+            format!("the snapshot ends after {size} bytes, inside its header"),
+        ));
     }
     let mut header = [0; HEADER];
     file.read_at(&mut header, 0).map_err(io)?;
@@ -130,7 +140,8 @@ pub(crate) fn load_snapshot(storage: &dyn Storage, name: &str, seq: u64, identit
     }
     // Before a length is believed: the file's own size bounds what is read.
     if u64_at(&header, 72) != size - HEADER as u64 {
-        let what = format!("the header says {} payload bytes, the file has {}", u64_at(&header, 72), size - HEADER as u64);
+        let what =
+            format!("the header says {} payload bytes, the file has {}", u64_at(&header, 72), size - HEADER as u64);
         return Err(Error::damage(name, 72, Some(seq), what));
     }
     let mut payload = vec![0; (size - HEADER as u64) as usize];
@@ -145,7 +156,11 @@ pub(crate) fn load_snapshot(storage: &dyn Storage, name: &str, seq: u64, identit
     cluster_id.copy_from_slice(&header[16..32]);
     let found = Identity { cluster_id, shard: u32_at(&header, 12) };
     if let Some(expected) = identity.filter(|expected| **expected != found) {
-        return Err(Error::Identity { file: name.to_owned(), expected: expected.to_string(), found: found.to_string() });
+        return Err(Error::Identity {
+            file: name.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        });
     }
     if u64_at(&header, 32) != seq {
         let what = format!("the header says seq {}: the file was renamed or copied", u64_at(&header, 32));
@@ -193,7 +208,13 @@ impl SnapshotStore {
                 }
                 Err(Error::Damage(finding)) => found.findings.push(finding),
                 Err(error @ Error::Version { .. }) => {
-                    found.findings.push(Finding::new(Severity::Warning, &snapshot_name(seq), 8, Some(seq), error.to_string()));
+                    found.findings.push(Finding::new(
+                        Severity::Warning,
+                        &snapshot_name(seq),
+                        8,
+                        Some(seq),
+                        error.to_string(),
+                    ));
                 }
                 Err(error) => return Err(error),
             }
@@ -241,7 +262,9 @@ impl SnapshotStore {
         file.sync_data().map_err(|error| Error::fatal("fdatasync", &tmp, error))?;
         drop(file);
         load_snapshot(storage, &tmp, new.seq, Some(&self.config.identity))?;
-        storage.rename(&tmp, &name).map_err(|error| if is_disk_full(&error) { full() } else { Error::io("rename", &tmp, error) })?;
+        storage
+            .rename(&tmp, &name)
+            .map_err(|error| if is_disk_full(&error) { full() } else { Error::io("rename", &tmp, error) })?;
         storage.sync_dir().map_err(|error| Error::fatal("fsync", &storage.describe(), error))
     }
 
@@ -312,7 +335,8 @@ impl SnapshotStore {
     /// Files of snapshots that were never finished. No other writer exists: the directory is locked, this store too.
     fn remove_unfinished(&self, report: &mut PruneReport) -> Result<()> {
         let names = self.storage.list().map_err(|error| Error::io("list", &self.storage.describe(), error))?;
-        let unfinished: BTreeSet<String> = names.into_iter().filter(|name| seq_of_name(name, TMP_ENDING).is_some()).collect();
+        let unfinished: BTreeSet<String> =
+            names.into_iter().filter(|name| seq_of_name(name, TMP_ENDING).is_some()).collect();
         unfinished.into_iter().try_for_each(|name| self.remove(name, report))
     }
 
@@ -362,8 +386,14 @@ impl SnapshotStore {
         }
         match found {
             Some(found) if found == hash => Ok(()),
-            Some(found) => history(&snapshot_name(seq), format!("the log has hash {found} at seq {seq}, the snapshot {hash}; nothing is removed")),
-            None => history(&segment_name(*first_seq), format!("the log does not reach seq {seq} of a snapshot; nothing is removed")),
+            Some(found) => history(
+                &snapshot_name(seq),
+                format!("the log has hash {found} at seq {seq}, the snapshot {hash}; nothing is removed"),
+            ),
+            None => history(
+                &segment_name(*first_seq),
+                format!("the log does not reach seq {seq} of a snapshot; nothing is removed"),
+            ),
         }
     }
 }

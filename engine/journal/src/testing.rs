@@ -176,8 +176,12 @@ impl Inode {
             Tear::HalfOfLast => self.all_but_last(&mut content, |length| length / 2),
             Tear::PrefixOfLast(prefix) => self.all_but_last(&mut content, |length| prefix.min(length)),
             Tear::Sectors(_) => self.by_sector(&mut content, |_, _, versions| dice.below(versions as u64 + 1) as usize),
-            Tear::AllButFirstSector => self.by_sector(&mut content, |sector, (first, _), all| if sector == first { 0 } else { all }),
-            Tear::AllButLastSector => self.by_sector(&mut content, |sector, (_, last), all| if sector == last { 0 } else { all }),
+            Tear::AllButFirstSector => {
+                self.by_sector(&mut content, |sector, (first, _), all| if sector == first { 0 } else { all })
+            }
+            Tear::AllButLastSector => {
+                self.by_sector(&mut content, |sector, (_, last), all| if sector == last { 0 } else { all })
+            }
         }
         content
     }
@@ -208,7 +212,8 @@ impl Inode {
         let last = ranges.iter().map(|(offset, bytes)| (offset + bytes.len() - 1) / SECTOR).max().unwrap_or(0);
         for sector in first..=last {
             let (start, end) = (sector * SECTOR, (sector + 1) * SECTOR);
-            let touching: Vec<_> = ranges.iter().filter(|(offset, bytes)| *offset < end && offset + bytes.len() > start).collect();
+            let touching: Vec<_> =
+                ranges.iter().filter(|(offset, bytes)| *offset < end && offset + bytes.len() > start).collect();
             let count = choose(sector, (first, last), touching.len()).min(touching.len());
             for (offset, bytes) in &touching[..count] {
                 let (from, to) = (start.max(*offset), end.min(offset + bytes.len()));
@@ -254,7 +259,9 @@ impl Disk {
     fn check_room(&self, inode: usize, size: usize) -> io::Result<()> {
         let growth = size.saturating_sub(self.inodes[inode].seen.len()) as u64;
         match self.capacity_bytes {
-            Some(capacity) if growth > 0 && self.used_bytes() + growth > capacity => Err(io::ErrorKind::StorageFull.into()),
+            Some(capacity) if growth > 0 && self.used_bytes() + growth > capacity => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
             _ => Ok(()),
         }
     }

@@ -57,7 +57,10 @@ fn check(storage: &FaultStorage, promised: &Promised, context: &str) -> u64 {
     let found = dir.snapshots().newest().unwrap();
     drop(dir);
     assert_eq!(found.findings, [], "{context}");
-    assert!(found.snapshot.map_or(0, |snapshot| snapshot.seq) >= promised.snapshot, "{context}: a confirmed snapshot is gone");
+    assert!(
+        found.snapshot.map_or(0, |snapshot| snapshot.seq) >= promised.snapshot,
+        "{context}: a confirmed snapshot is gone"
+    );
     let (journal, report, _) = reopen(storage, &tiny(), MAX).unwrap_or_else(|error| panic!("{context}: {error}"));
     let last = journal.last_seq();
     assert!(last >= promised.acked, "{context}: acknowledged up to {}, found {last}: {report}", promised.acked);
@@ -138,7 +141,9 @@ fn power_loss_during_recovery_loses_nothing_either() {
                 image.crash_after(second);
                 let is_finished = reopen(&image, &tiny(), MAX).is_ok();
                 for again in [Tear::Nothing, Tear::Everything, Tear::Sectors(second), Tear::HalfOfLast] {
-                    let context = format!("power loss after call {after} ({tear:?}), again in recovery after {second} ({again:?})");
+                    let context = format!(
+                        "power loss after call {after} ({tear:?}), again in recovery after {second} ({again:?})"
+                    );
                     check(&image.after_power_loss(again), &promised, &context);
                     recoveries += 1;
                 }

@@ -10,7 +10,13 @@ pub const IDENTITY: Identity = Identity { cluster_id: *b"cluster-of-tests", shar
 
 /// Tiny segments without a thread.
 pub fn config(segment_bytes: u64, max_payload_bytes: u32) -> Config {
-    Config { segment_bytes, max_payload_bytes, min_free_bytes: 0, prepare_in_background: false, ..Config::new(IDENTITY) }
+    Config {
+        segment_bytes,
+        max_payload_bytes,
+        min_free_bytes: 0,
+        prepare_in_background: false,
+        ..Config::new(IDENTITY)
+    }
 }
 
 /// Small and large, text-like, zeros, one bit, and records that look like records.
