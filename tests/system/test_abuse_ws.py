@@ -52,7 +52,7 @@ def open_raw(where: Exchange, path: str, receive_buffer: int = 4096) -> socket.s
 
 
 def is_cut_off(raw: socket.socket) -> bool:
-    """Whether the other side is gone, found out without reading: what is sent to a closed socket comes back as a reset."""
+    """Whether the other side is gone, found out without reading: a closed socket answers with a reset."""
     try:
         raw.sendall(frame(b"", 10))  # a pong that nobody asked for
     except (BrokenPipeError, ConnectionResetError):
@@ -74,8 +74,9 @@ async def watch(where: Exchange, clients: list[socket.socket], before: int, time
     """Until every client is cut off, or time is up."""
     seen, begin, asked = Watch(left=clients), time.monotonic(), 0.0
     async with httpx.AsyncClient(timeout=30) as client:
-        while seen.left and (seen.seconds := time.monotonic() - begin) < timeout_s:
+        while seen.left and seen.seconds < timeout_s:
             sent = time.monotonic()
+            seen.seconds = sent - begin
             assert (await client.get(where.url + "/api/v3/ping")).status_code == 200
             seen.slowest_answer = max(seen.slowest_answer, time.monotonic() - sent)
             seen.peak_bytes = max(seen.peak_bytes, where.resident_bytes() - before)
