@@ -125,8 +125,8 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0
         """Of a head that is arriving in pieces: what earlier segments brought."""
         self._segment_bytes = 0
-        self._has_begun = False
-        """Whether the current segment began a request."""
+        self._begun = 0
+        """How many requests the current segment began."""
         self._arrival = _Deadline()
         self._stall = _Deadline()
         self._extensions: dict[str, Any] = {}
@@ -154,7 +154,8 @@ class HttpConnection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._segment_bytes = len(data)
-        self._has_begun = False
+        self._begun = 0
+        was_idle = self._phase == IDLE
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -166,15 +167,16 @@ class HttpConnection(HttpToolsProtocol):
             cause = error.__context__
             self.refuse(cause.name if isinstance(cause, _Refused) else "MALFORMED_REQUEST")
             return
-        self._after_segment()
+        # A head that begins behind other requests is measured by what is parsed of it so far.
+        self._after_segment(self._parsed_head() if self._begun > was_idle else self._segment_bytes)
 
-    def _after_segment(self) -> None:
+    def _after_segment(self, head_bytes: int) -> None:
         """Bounds what is still to come, in bytes and in time."""
         limits = self._limits
         if self._phase == HEAD:
-            self._head_bytes = self._parsed_head() if self._has_begun else self._head_bytes + self._segment_bytes
+            self._head_bytes = head_bytes if self._begun else self._head_bytes + head_bytes
             if self._head_bytes > 2 * limits.head_bytes:
-                self.refuse("HEADERS_TOO_LARGE" if self.headers else "URI_TOO_LONG")
+                self.refuse("URI_TOO_LONG" if len(self.url) > limits.head_bytes else "HEADERS_TOO_LARGE")
             else:
                 self._arrival.arm(self.loop, limits.head_seconds, self._too_late)
             return
@@ -196,21 +198,16 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._phase = HEAD
-        self._has_begun = True
+        self._begun += 1
         self.scope["extensions"] = self._extensions
 
     def on_headers_complete(self) -> None:
-        limits = self._limits
-        if self._head_bytes > limits.head_bytes:
-            self._check_head(limits.head_bytes)
-        self._phase = BODY
-        self._head_bytes = 0
-        """Of a head that is arriving in pieces: what earlier segments brought."""
-        self._segment_bytes = 0
-        self._has_begun = False
-        """Whether the current segment began a request."""
-        self._arrival.cancel()
+        # A head is no longer than the segments it came in, which spares most requests the sums.
+        if self._head_bytes + self._segment_bytes > self._limits.head_bytes:
+            self._check_head(self._limits.head_bytes)
         super().on_headers_complete()
+        self._phase = BODY
+        self._arrival.cancel()
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
