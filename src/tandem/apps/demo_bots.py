@@ -91,7 +91,7 @@ class Bots:
         while True:
             await self._guarded(self._quote(market, walk.step(), generator))
             await asyncio.sleep(SECONDS * generator.uniform(0.3, 0.5))
-            await self._guarded(self._take(market, generator))
+            await self._guarded(self._take(market, walk.price, generator))
             await asyncio.sleep(SECONDS * generator.uniform(0.4, 0.6))
 
     async def _resume(self, market: DemoMarket, walk: Walk) -> None:
@@ -126,12 +126,14 @@ class Bots:
                 args = {"symbol": market.symbol, "side": side, "type": "LIMIT_MAKER", "price": price}
                 await self._guarded(self._maker.ask("order.place", args | {"quantity": quantity}))
 
-    async def _take(self, market: DemoMarket, generator: random.Random) -> None:
+    async def _take(self, market: DemoMarket, fair: float, generator: random.Random) -> None:
+        """Limit and not market orders: the first trade of a market has no average price that NOTIONAL could go by."""
         share = generator.uniform(0.02, 0.4) if generator.random() < 0.95 else generator.uniform(1.0, 4.0)
         quantity = on_step(market.size * share, market.step)
         side = generator.choice(("BUY", "SELL"))
-        args = {"symbol": market.symbol, "side": side, "type": "MARKET", "quantity": quantity}
-        await self._taker.ask("order.place", args)
+        price = on_step(fair * (1.01 if side == "BUY" else 0.99), market.tick)
+        args = {"symbol": market.symbol, "side": side, "type": "LIMIT", "timeInForce": "IOC", "price": price}
+        await self._taker.ask("order.place", args | {"quantity": quantity})
 
 
 def ladder(market: DemoMarket, fair: float, generator: random.Random) -> dict[tuple[str, str], str]:

@@ -1,0 +1,210 @@
+"""`tandem serve`: one process with everything in it, from an open log to a clean end."""
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from tandem.accounts import routes as accounts_routes
+from tandem.accounts.legacy import KeyFacts
+from tandem.admin.client import OPERATOR_FILE
+from tandem.admin.routes import KeyAdmin, OperatorApp
+from tandem.admin.service import AdminService
+from tandem.apps.connections import ConnectionLimits
+from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, prepare, write_private
+from tandem.apps.demo_bots import Bots
+from tandem.apps.gateway import Gateway
+from tandem.apps.metrics import health_app, metrics_app
+from tandem.apps.server import listen, raise_descriptor_limit, serve, stop_on_signals
+from tandem.apps.streams import StreamApp
+from tandem.apps.websocket import Sockets, text_frame
+from tandem.apps.ws_api import WsApiApp
+from tandem.domain.operation import Operation
+from tandem.identity import routes as identity_routes
+from tandem.identity.keys import Permission
+from tandem.identity.listen_keys import ListenKeys
+from tandem.identity.service import KeyService, open_keys, random_name
+from tandem.marketdata import routes as marketdata_routes
+from tandem.marketdata.streams import StreamHub
+from tandem.marketdata.views import MarketData
+from tandem.platform.clock import SystemClock
+from tandem.platform.engine import Engine, EngineClient
+from tandem.platform.rate_limits import RateLimiter
+from tandem.platform.settings import Settings
+from tandem.platform.telemetry import configure_logging, log
+from tandem.trading import routes as trading_routes
+from tandem.trading.client_ids import client_id_source
+from tandem.trading.orders import OrderView
+from tandem.trading.user_stream import UserStreams
+
+NOTICE_SECONDS = 0.2
+"""Between the notice of a planned close and the close."""
+WANTED_DESCRIPTORS = 16_384
+
+
+class Exchange:
+    """The parts of one process, wired. `start` when the loop runs, `stop` before it ends."""
+
+    def __init__(self, engine: Engine, keys: KeyService, settings: Settings) -> None:
+        clock = SystemClock()
+        self.settings = settings
+        self.client = EngineClient(engine)
+        self.keys = keys
+        limiter = RateLimiter(settings.limits)
+        self.orders = OrderView(self.client, limiter=limiter)
+        users = UserStreams(self.client, self.orders)
+        data = MarketData(self.client)
+        self.hub = StreamHub(data, clock, text_frame)
+        self.sockets = Sockets(clock)
+        listen_keys = ListenKeys(clock, random_name)
+        keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
+        new_client_id = client_id_source(os.urandom)
+        self.operations: list[Operation] = [
+            *marketdata_routes.operations(data, limiter),
+            *trading_routes.operations(self.client, self.orders, limiter, new_client_id),
+            *accounts_routes.operations(self.client, self.orders.updated_us, self._key_facts),
+            *identity_routes.operations(listen_keys),
+        ]
+        self.gateway = Gateway(self.operations, keys, limiter, clock)
+        streams = StreamApp(self.hub, self.sockets, listen_keys, users, self.gateway.address_of)
+        gauges = {"sockets": lambda: float(len(self.sockets)), "slow_clients_cut_off": lambda: self.sockets.cut_off}
+        self.gateway.mounts |= {
+            "/ws": streams,
+            "/stream": streams,
+            "/ws-api/v3": WsApiApp(
+                self.gateway.pipeline,
+                self.sockets,
+                users,
+                self.gateway.address_of,
+                allowed_origins=settings.allowed_origins,
+            ),
+            "/healthz": health_app(engine.is_accepting),
+            "/metrics": metrics_app(engine, gauges),
+        }
+        self.admin = AdminService(self.client)
+        self._bots: Bots | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.client.start()
+        self._tasks = [asyncio.create_task(self.hub.run()), asyncio.create_task(self.sockets.sweep())]
+        data = Path(self.settings.data)
+        wanted = self.settings.demo
+        if wanted or (wanted is None and (data / DEMO_FILE).exists()):
+            await prepare(self.admin, data, lambda account, label: self.create_key(account, label))
+            maker, taker = self.admin.account_id(MAKER), self.admin.account_id(TAKER)
+            self._bots = Bots(MARKETS, self.operations, maker, taker, self.settings.demo_seed)
+            self._bots.start()
+
+    async def stop(self) -> None:
+        """After the last request: finishes what the engine took."""
+        if self._bots is not None:
+            await self._bots.stop()
+        for task in self._tasks:
+            task.cancel()
+        await self.client.close()
+        self.keys.flush_uses()
+
+    async def say_goodbye(self) -> None:
+        """Tells sockets that they will be closed, and closes them."""
+        if len(self.sockets):
+            self.sockets.announce_shutdown()
+            await asyncio.sleep(NOTICE_SECONDS)
+            self.sockets.close()
+
+    def operator_app(self, key: str) -> OperatorApp:
+        create = self.create_key
+        return OperatorApp(self.admin, KeyAdmin(create, self.keys.revoke, self.keys.rows), key)
+
+    def create_key(
+        self, account: int, label: str, permissions: tuple[str, ...] = ("USER_DATA", "TRADE"), pem: str | None = None
+    ) -> dict[str, Any]:
+        created = self.keys.create(account, label=label, permissions=permissions, public_key=pem)
+        return {"apiKey": created.key.id} | ({"secretKey": created.secret} if created.secret else {})
+
+    def _key_facts(self, key_id: str) -> KeyFacts:
+        key = self.keys.find(key_id)
+        assert key is not None, "the request was authenticated with it"
+        return KeyFacts(key.created_us, Permission.TRADE in key.permissions, bool(key.networks))
+
+
+def run(settings: Settings) -> None:
+    """Until SIGINT or SIGTERM. Raises EngineError, ListenError and OSError with messages for the operator."""
+    configure_logging(settings.log_format, settings.log_level)
+    data = Path(settings.data)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    begin = time.monotonic()
+    options = settings.engine
+    engine = Engine.open(
+        str(data),
+        segment_bytes=options.segment_bytes,
+        snapshot_every=options.snapshot_every,
+        reserve_bytes=options.reserve_bytes,
+        queue_limit=options.queue_limit,
+    )
+    try:
+        _report_recovery(engine, data)
+        keys, database = open_keys(data, SystemClock())
+        try:
+            uvloop.run(_serve(engine, keys, settings, begin))
+        finally:
+            database.close()
+    finally:
+        engine.close()
+
+
+def _report_recovery(engine: Engine, data: Path) -> None:
+    found = engine.recovery()
+    logger = log(__name__)
+    logger.info("log is open", data=str(data), seq=found["last_seq"], replayed=found["replayed"])
+    if found["torn_bytes_cut"]:
+        logger.warning("cut a torn tail: a write that was never acknowledged", bytes=found["torn_bytes_cut"])
+    for snapshot in found["damaged_snapshots"]:
+        logger.warning("passed over a damaged snapshot", snapshot=snapshot)
+
+
+async def _serve(engine: Engine, keys: KeyService, settings: Settings, begin: float) -> None:
+    limits = settings.limits
+    raise_descriptor_limit(WANTED_DESCRIPTORS)
+    public = listen(settings.host, settings.port)
+    operator = listen("127.0.0.1", 0)
+    exchange = Exchange(engine, keys, settings)
+    stop, stop_servers = asyncio.Event(), asyncio.Event()
+    stop_on_signals(stop)
+    await exchange.start()
+    key = secrets.token_hex(32)
+    servers = [
+        asyncio.create_task(
+            serve(
+                exchange.gateway,
+                public,
+                stop=stop_servers,
+                limits=ConnectionLimits(connections_per_address=limits.connections_per_ip),
+            )
+        ),
+        asyncio.create_task(serve(exchange.operator_app(key), operator, stop=stop_servers)),
+    ]
+    host, port = public.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    operator_file = Path(settings.data) / OPERATOR_FILE
+    operator_url = f"http://127.0.0.1:{operator.getsockname()[1]}"
+    write_private(operator_file, {"url": operator_url, "key": key, "pid": os.getpid(), "exchange": url})
+    log(__name__).info("exchange is open", url=url, seconds=round(time.monotonic() - begin, 2))
+    if (Path(settings.data) / DEMO_FILE).exists():
+        log(__name__).info("keys of alice and bob", file=str(Path(settings.data) / DEMO_FILE))
+    try:
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({waiting, *servers}, return_when=asyncio.FIRST_COMPLETED)
+        log(__name__).info("stopping")
+        await exchange.say_goodbye()
+    finally:
+        stop_servers.set()
+        await asyncio.gather(*servers)
+        await exchange.stop()
+        operator_file.unlink(missing_ok=True)
+    log(__name__).info("stopped; starting again goes on from here")
