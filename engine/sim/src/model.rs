@@ -267,7 +267,7 @@ impl Model {
     /// Total quantity by price, best first, of one side.
     pub fn depth(&self, market: MarketId, side: Side) -> Vec<(Price, u128)> {
         let mut levels: BTreeMap<Price, u128> = BTreeMap::new();
-        for order in &self.markets[market.0 as usize].orders {
+        for order in self.markets.get(market.0 as usize).map_or(&[][..], |market| &market.orders) {
             if order.accepted.side == side {
                 *levels.entry(order.accepted.price).or_default() += u128::from(order.left);
             }

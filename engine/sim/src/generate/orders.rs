@@ -168,7 +168,7 @@ impl Generator {
     }
 
     fn reuse_a_client_id(&mut self, model: &Model, order: &mut PlaceOrder) {
-        let open = &model.markets[order.market.0 as usize].orders;
+        let open = model.markets.get(order.market.0 as usize).map_or(&[][..], |market| &market.orders);
         if let Some(open) = open.get(self.random.below(open.len() as u64) as usize) {
             order.client_order_id = open.accepted.client_order_id;
             order.account = open.accepted.account;

@@ -85,7 +85,7 @@ impl Profile {
             spread: random.pick(&[1, 2, 5, 20, 100]),
             lots: random.pick(&[1, 3, 10, 40]),
             wealth: random.pick(&[3, 20, 200, 5000]),
-            book_max: random.pick(&[5, 20, 60, 200]),
+            book_max: random.pick(&[5, 20, 60, 200, 1000]),
             careless_percent: random.pick(&[0, 3, 10, 20]),
             spoilt_percent: random.pick(&[0, 2, 5, 10]),
             client_ids: random.pick(&[0, 4, 50, 5000]),
