@@ -12,7 +12,6 @@ from tandem._engine import (
     Debited,
     Engine,
     EngineError,
-    Event,
     Market,
     MarketRules,
     OpenOrder,
@@ -52,6 +51,7 @@ __all__ = [
     "Traded",
 ]
 
+Event = OrderAccepted | Traded | SelfTradePrevented | OrderClosed | Credited | Debited | ReferenceChanged
 Listener = Callable[[Batch], None]
 
 
@@ -131,9 +131,11 @@ class EngineClient:
                     future.set_exception(DiskFull() if reason == "disk_full" else EngineClosed())
 
     def _renew_catalog(self) -> None:
+        # Markets first: the replica goes on between the two questions, and a market's assets are older than itself.
+        listed = self.engine.markets()
         assets = {a.id: catalog.Asset(a.id, a.code, a.name, a.decimals) for a in self.engine.assets()}
         markets = [
             catalog.Market(m.id, m.symbol, assets[m.base], assets[m.quote], m.rules, MarketStatus(m.status))
-            for m in self.engine.markets()
+            for m in listed
         ]
         self.catalog.replace(assets.values(), markets)
