@@ -64,6 +64,7 @@ impl Log for LocalLog {
         self.stats.syncs.add(1);
         self.stats.sync_ns_total.add(took);
         self.stats.sync_ns_max.raise(took);
+        self.stats.sync_ns.record(took);
         let bytes = entries.bytes() as u64 + entries.len() as u64 * RECORD_OVERHEAD_BYTES;
         self.stats.log_bytes.add(bytes);
         let records = entries.into_records(appended.first_seq, time_us, appended.running_hash.0);

@@ -256,7 +256,7 @@ fn append(shared: &Shared, log: &mut impl Log, entries: Entries) -> Result<(), S
             Ok(()) => {
                 shared.set_full(false);
                 shared.stats.batches.add(1);
-                shared.stats.batch_last.set(count);
+                shared.stats.batch_sizes.record(count);
                 return Ok(());
             }
             Err(AppendError::Full(entries)) => entries,

@@ -26,6 +26,8 @@ create_exception!(tandem._engine, Overloaded, PyException, "The queue of command
 type BalanceRow = (u32, Big, Big);
 /// (asset, credited, debited, sum of free, sum of locked).
 type FundsRow = (u32, Big, Big, Big, Big);
+/// (market, next trade id, last price, book version).
+type MarketRow = (u32, u64, Option<u64>, u64);
 /// (price, total).
 type LevelRow = (u64, i64);
 
@@ -100,7 +102,7 @@ impl Engine {
         self.with_start(|start| start.orders.iter().map(OpenOrder::from).collect())
     }
 
-    fn snapshot_markets(&self) -> PyResult<Vec<(u32, u64, Option<u64>, u64)>> {
+    fn snapshot_markets(&self) -> PyResult<Vec<MarketRow>> {
         self.with_start(|start| {
             let row = |market: &recovery::MarketStart| {
                 let last_price = market.last_price.map(|price| price.0);
@@ -148,20 +150,9 @@ impl Engine {
         strategy_id: Option<i64>,
         strategy_type: Option<i32>,
     ) -> PyResult<u64> {
-        let order = PlaceOrder {
-            account: AccountId(account),
-            market: MarketId(market),
-            side: variant(Side::from_u8(side), "side", side)?,
-            kind: variant(OrderKind::from_u8(kind), "order kind", kind)?,
-            tif: variant(TimeInForce::from_u8(tif), "time in force", tif)?,
-            price: Price(price),
-            qty: Qty(qty),
-            quote_qty: quote_qty.into(),
-            client_order_id: client_order_id.0,
-            stp: stp_of(stp)?,
-            strategy_id,
-            strategy_type,
-        };
+        let strategy = (strategy_id, strategy_type);
+        let (id, amounts) = (client_order_id, (price, qty, quote_qty));
+        let order = order_of((account, market), (side, kind, tif), amounts, id, stp, strategy)?;
         self.submit(&Command::PlaceOrder(order))
     }
 
@@ -184,20 +175,9 @@ impl Engine {
         strategy_id: Option<i64>,
         strategy_type: Option<i32>,
     ) -> PyResult<i16> {
-        let order = PlaceOrder {
-            account: AccountId(account),
-            market: MarketId(market),
-            side: variant(Side::from_u8(side), "side", side)?,
-            kind: variant(OrderKind::from_u8(kind), "order kind", kind)?,
-            tif: variant(TimeInForce::from_u8(tif), "time in force", tif)?,
-            price: Price(price),
-            qty: Qty(qty),
-            quote_qty: quote_qty.into(),
-            client_order_id: client_order_id.0,
-            stp: stp_of(stp)?,
-            strategy_id,
-            strategy_type,
-        };
+        let strategy = (strategy_id, strategy_type);
+        let (id, amounts) = (client_order_id, (price, qty, quote_qty));
+        let order = order_of((account, market), (side, kind, tif), amounts, id, stp, strategy)?;
         Ok(self.read(py, |core| core.check_order(&order)).err().map_or(-1, |code| code as i16))
     }
 
@@ -353,6 +333,31 @@ impl Engine {
     fn inspect<'py>(py: Python<'py>, path: &str, from_seq: u64, limit: usize) -> PyResult<Bound<'py, PyList>> {
         offline::inspect(py, path, from_seq, limit)
     }
+}
+
+/// (account, market), (side, kind, time in force), (price, quantity, quote quantity), ...
+fn order_of(
+    (account, market): (u32, u32),
+    (side, kind, tif): (u8, u8, u8),
+    (price, qty, quote_qty): (u64, u64, Big),
+    client_order_id: ClientId,
+    stp: i8,
+    (strategy_id, strategy_type): (Option<i64>, Option<i32>),
+) -> PyResult<PlaceOrder> {
+    Ok(PlaceOrder {
+        account: AccountId(account),
+        market: MarketId(market),
+        side: variant(Side::from_u8(side), "side", side)?,
+        kind: variant(OrderKind::from_u8(kind), "order kind", kind)?,
+        tif: variant(TimeInForce::from_u8(tif), "time in force", tif)?,
+        price: Price(price),
+        qty: Qty(qty),
+        quote_qty: quote_qty.into(),
+        client_order_id: client_order_id.0,
+        stp: stp_of(stp)?,
+        strategy_id,
+        strategy_type,
+    })
 }
 
 fn stp_of(stp: i8) -> PyResult<Option<SelfTradePrevention>> {
