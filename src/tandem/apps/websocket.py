@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import orjson
 
 from tandem.domain.errors import ApiError, api_error
+from tandem.marketdata.routes import ATTEMPTS_PER_5_MINUTES
 from tandem.platform.clock import Clock
 from tandem.platform.rate_limits import address_group
 
@@ -38,8 +39,8 @@ class SocketLimits:
     """Requests of a stream socket in any `stream_seconds`. The API's own limit is 5 a second, which many clients break
     at their start, when they subscribe one by one."""
     stream_seconds: float = 5.0
-    attempts_per_5_minutes: int = 3_000
-    """Connections of an address (the API's own limit is 300), counted for streams and the WebSocket API together."""
+    attempts_per_5_minutes: int = ATTEMPTS_PER_5_MINUTES
+    """Connections of an address, counted for streams and the WebSocket API together."""
     requests_in_flight: int = 64
     """Of one WebSocket API connection; beyond it nothing more is read."""
 
@@ -114,7 +115,7 @@ class Socket:
     async def _close(self, code: int, reason: str) -> None:
         try:
             await asyncio.wait_for(self._send({"type": "websocket.close", "code": code, "reason": reason}), 5)
-        except (OSError, TimeoutError):  # the client is gone, or does not read
+        except (OSError, RuntimeError, TimeoutError):  # the client is gone, is being closed, or does not read
             self._transport.abort()
 
 

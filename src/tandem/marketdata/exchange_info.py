@@ -7,28 +7,22 @@ import orjson
 
 from tandem.domain.catalog import Catalog, Market, Rules
 from tandem.domain.trading import ENGINE_MAX, SelfTradePrevention
-from tandem.platform.settings import Limits
 
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET"]
 PERMISSION = "SPOT"
 """The only permission there is; every market has it."""
 
 
-def rate_limits(limits: Limits, *, websocket: bool) -> list[dict[str, Any]]:
-    """The limits that are on. The WebSocket API shows its connections where REST shows the raw requests."""
-    rows = [
-        ("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute),
-        ("ORDERS", "SECOND", 10, limits.orders_per_10_seconds),
-        ("ORDERS", "DAY", 1, limits.orders_per_day),
-        ("CONNECTIONS", "MINUTE", 5, limits.connections_per_ip)
-        if websocket
-        else ("RAW_REQUESTS", "MINUTE", 5, limits.raw_requests_per_5_minutes),
-    ]
-    return [
-        {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
-        for kind, interval, number, limit in rows
-        if limit
-    ]
+def rate_limits(announced: list[dict[str, Any]], *, attempts_per_5_minutes: int | None) -> list[dict[str, Any]]:
+    """What REST announces; with a limit of connection attempts, what the WebSocket API does."""
+    if attempts_per_5_minutes is None:
+        return announced
+    rows = [row for row in announced if row["rateLimitType"] != "RAW_REQUESTS"]
+    if attempts_per_5_minutes:
+        rows.append(
+            {"rateLimitType": "CONNECTIONS", "interval": "MINUTE", "intervalNum": 5, "limit": attempts_per_5_minutes}
+        )
+    return rows
 
 
 def filters(market: Market) -> list[dict[str, Any]]:
@@ -116,11 +110,11 @@ def symbol(market: Market, *, show_permission_sets: bool = True) -> dict[str, An
 
 
 class ExchangeInfo:
-    """The answer's bytes. `websocket` as in `rate_limits`."""
+    """The answer's bytes."""
 
-    def __init__(self, catalog: Catalog, limits: Limits, *, websocket: bool) -> None:
+    def __init__(self, catalog: Catalog, limits: list[dict[str, Any]]) -> None:
         self._catalog = catalog
-        self._rate_limits = orjson.dumps(rate_limits(limits, websocket=websocket))
+        self._rate_limits = orjson.dumps(limits)
         self._version = -1
         self._symbols: dict[str, bytes] = {}
         self._everything = b""

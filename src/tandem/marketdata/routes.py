@@ -10,15 +10,17 @@ from tandem.domain.catalog import Market
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.marketdata import tickers
-from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo
+from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo, rate_limits
 from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
 from tandem.marketdata.trades import Aggregate, Trade
 from tandem.marketdata.views import MarketData
-from tandem.platform.settings import Limits
+from tandem.platform.rate_limits import RateLimiter
 
 MAX_SYMBOLS = 100
 """For the tickers that cost per symbol."""
 MAX_DEPTH = 5_000
+ATTEMPTS_PER_5_MINUTES = 3_000
+"""Ten times what the API itself allows: many bots may share an address."""
 
 _SYMBOL = Param("symbol", Kind.SYMBOL, mandatory=True)
 _ONE_SYMBOL = Param("symbol", Kind.SYMBOL)
@@ -37,9 +39,15 @@ Json = Any
 Weight = int | Callable[[Args], int]
 
 
-def operations(data: MarketData, limits: Limits) -> list[Operation]:
+def operations(
+    data: MarketData, limiter: RateLimiter, *, attempts_per_5_minutes: int = ATTEMPTS_PER_5_MINUTES
+) -> list[Operation]:
+    """`attempts_per_5_minutes`: connections of an address to the WebSocket API, as announced there."""
     service = MarketDataRoutes(data)
-    rest, websocket = (ExchangeInfo(data.client.catalog, limits, websocket=w) for w in (False, True))
+    rest, websocket = (
+        ExchangeInfo(data.client.catalog, rate_limits(limiter.announced(), attempts_per_5_minutes=attempts))
+        for attempts in (None, attempts_per_5_minutes)
+    )
     info_params = (
         _ONE_SYMBOL,
         _SYMBOLS,

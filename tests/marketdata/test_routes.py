@@ -1,0 +1,330 @@
+"""The public operations on a real exchange: whole answers, and the errors of bad input."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.marketdata.exchange import BUY, SELL, Exchange
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+async def three_trades(exchange: Exchange) -> list[int]:
+    """100 x 1 bought, 102 x 2 sold, then one taker over two makers at 101. Times of the takers, in ms."""
+    first = await exchange.trade(100, 1, taker=BUY)
+    second = await exchange.trade(102, 2, taker=SELL)
+    await exchange.place(exchange.alice, SELL, 101, 0.5)
+    await exchange.place(exchange.alice, SELL, 101, 0.25)
+    third = await exchange.place(exchange.bob, BUY, 101, 0.75)
+    return [r.time_us // 1000 for r in (first, second, third)]
+
+
+async def test_ping_and_time(exchange: Exchange) -> None:
+    assert exchange.ask("ping") == {}
+    assert exchange.ask("time", now_us=1_700_000_000_123_456) == {"serverTime": 1_700_000_000_123}
+    assert exchange.ask("time", now_us=1_700_000_000_123_456, micros=True) == {"serverTime": 1_700_000_000_123_456}
+
+
+async def test_exchange_info_lists_every_filter(exchange: Exchange) -> None:
+    info = exchange.ask("exchangeInfo", "symbol=BTCUSDT", now_us=1_700_000_000_000_000)
+    assert info == {
+        "timezone": "UTC",
+        "serverTime": 1_700_000_000_000,
+        "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
+            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
+            {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
+        ],
+        "exchangeFilters": [],
+        "symbols": [
+            {
+                "symbol": "BTCUSDT",
+                "status": "TRADING",
+                "baseAsset": "BTC",
+                "baseAssetPrecision": 8,
+                "quoteAsset": "USDT",
+                "quotePrecision": 8,
+                "quoteAssetPrecision": 8,
+                "baseCommissionPrecision": 8,
+                "quoteCommissionPrecision": 8,
+                "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+                "icebergAllowed": False,
+                "ocoAllowed": False,
+                "otoAllowed": False,
+                "opoAllowed": False,
+                "quoteOrderQtyMarketAllowed": True,
+                "allowTrailingStop": False,
+                "cancelReplaceAllowed": False,
+                "amendAllowed": False,
+                "pegInstructionsAllowed": False,
+                "isSpotTradingAllowed": True,
+                "isMarginTradingAllowed": False,
+                "filters": [
+                    {
+                        "filterType": "PRICE_FILTER",
+                        "minPrice": "0.00000000",
+                        "maxPrice": "0.00000000",
+                        "tickSize": "0.01000000",
+                    },
+                    {
+                        "filterType": "LOT_SIZE",
+                        "minQty": "0.00010000",
+                        "maxQty": "92233720368.54775807",
+                        "stepSize": "0.00010000",
+                    },
+                    {
+                        "filterType": "MARKET_LOT_SIZE",
+                        "minQty": "0.00000000",
+                        "maxQty": "92233720368.54775807",
+                        "stepSize": "0.00000000",
+                    },
+                ],
+                "permissions": [],
+                "permissionSets": [["SPOT"]],
+                "defaultSelfTradePreventionMode": "NONE",
+                "allowedSelfTradePreventionModes": [
+                    "NONE",
+                    "EXPIRE_TAKER",
+                    "EXPIRE_MAKER",
+                    "EXPIRE_BOTH",
+                    "DECREMENT",
+                ],
+            }
+        ],
+    }
+
+
+async def test_exchange_info_chooses_symbols(exchange: Exchange) -> None:
+    await exchange.add_market("BTCXYZ")
+
+    def names(query: str) -> Any:
+        answer = exchange.ask("exchangeInfo", query)
+        return [s["symbol"] for s in answer["symbols"]] if isinstance(answer, dict) else answer
+
+    both = ["BTCUSDT", "BTCXYZ"]
+    combination = (-1128, "Combination of optional parameters invalid.")
+    assert names("") == both
+    assert names('symbols=["BTCXYZ","BTCUSDT"]') == ["BTCXYZ", "BTCUSDT"]
+    assert names("permissions=SPOT") == both
+    assert names('permissions=["MARGIN","SPOT"]') == both
+    assert names("permissions=MARGIN") == []
+    assert names("symbolStatus=TRADING") == both
+    assert names("symbolStatus=HALT") == []
+    assert names("symbol=NOPE") == (-1121, "Invalid symbol.")
+    assert names('symbols=["BTCXYZ","BTCXYZ"]') == (-1151, "Symbol is present multiple times in the list.")
+    assert names("symbolStatus=CLOSED") == (-1122, "Invalid symbolStatus.")
+    assert names('symbol=BTCUSDT&symbols=["BTCXYZ"]') == combination
+    assert names("symbol=BTCUSDT&permissions=SPOT") == combination
+    assert names("symbol=BTCUSDT&symbolStatus=TRADING") == combination
+    assert exchange.ask("exchangeInfo", "showPermissionSets=false")["symbols"][0]["permissionSets"] == []
+
+
+async def test_depth_is_the_book(exchange: Exchange) -> None:
+    await exchange.place(exchange.alice, BUY, 99.5, 1)
+    await exchange.place(exchange.alice, BUY, 99, 2)
+    last = await exchange.place(exchange.alice, SELL, 101, 3)
+    assert last.events
+    assert exchange.ask("depth", "symbol=BTCUSDT") == {
+        "lastUpdateId": 3,
+        "bids": [["99.50000000", "1.00000000"], ["99.00000000", "2.00000000"]],
+        "asks": [["101.00000000", "3.00000000"]],
+    }
+    assert exchange.ask("depth", "symbol=BTCUSDT&limit=1")["bids"] == [["99.50000000", "1.00000000"]]
+    await exchange.run(exchange.engine.set_market_status(exchange.market, 2))
+    assert exchange.ask("depth", "symbol=BTCUSDT") == {"lastUpdateId": 3, "bids": [], "asks": []}
+    assert exchange.ask("depth", "symbol=BTCUSDT&symbolStatus=TRADING")[0] == -1220
+    assert exchange.ask("ticker/bookTicker", "symbol=BTCUSDT")["bidPrice"] == "0.00000000"
+
+
+async def test_trades_and_their_aggregates(exchange: Exchange) -> None:
+    times = await three_trades(exchange)
+    rows = [
+        (0, "100.00000000", "1.00000000", "100.00000000", times[0], False),
+        (1, "102.00000000", "2.00000000", "204.00000000", times[1], True),
+        (2, "101.00000000", "0.50000000", "50.50000000", times[2], False),
+        (3, "101.00000000", "0.25000000", "25.25000000", times[2], False),
+    ]
+    keys = ("id", "price", "qty", "quoteQty", "time", "isBuyerMaker")
+    trades = [dict(zip(keys, row, strict=True)) | {"isBestMatch": True} for row in rows]
+    assert exchange.ask("trades", "symbol=BTCUSDT") == trades
+    assert exchange.ask("trades", "symbol=BTCUSDT&limit=2") == trades[2:]
+    assert exchange.ask("historicalTrades", "symbol=BTCUSDT&fromId=1&limit=2") == trades[1:3]
+    assert exchange.ask("historicalTrades", "symbol=BTCUSDT") == trades
+    aggregates = exchange.ask("aggTrades", "symbol=BTCUSDT")
+    assert aggregates == [
+        {"a": 0, "p": rows[0][1], "q": rows[0][2], "f": 0, "l": 0, "T": times[0], "m": False, "M": True},
+        {"a": 1, "p": rows[1][1], "q": rows[1][2], "f": 1, "l": 1, "T": times[1], "m": True, "M": True},
+        {"a": 2, "p": rows[2][1], "q": "0.75000000", "f": 2, "l": 3, "T": times[2], "m": False, "M": True},
+    ]
+    assert exchange.ask("aggTrades", "symbol=BTCUSDT&fromId=1&limit=1") == aggregates[1:2]
+    assert exchange.ask("aggTrades", f"symbol=BTCUSDT&endTime={times[2]}999&limit=1") == aggregates[2:]
+    assert exchange.ask("aggTrades", f"symbol=BTCUSDT&startTime={times[0]}&limit=2") == aggregates[:2]
+    assert exchange.ask("aggTrades", "symbol=BTCUSDT&fromId=1&startTime=1500000000000")[0] == -1128
+
+
+async def test_klines_and_tickers_of_the_same_trades(exchange: Exchange) -> None:
+    times = await three_trades(exchange)
+    now = now_us()
+    day = exchange.ask("klines", "symbol=BTCUSDT&interval=1d", now_us=now)
+    start = times[0] // 86_400_000 * 86_400_000
+    candle = [
+        start,
+        "100.00000000",
+        "102.00000000",
+        "100.00000000",
+        "101.00000000",
+        "3.75000000",
+        start + 86_399_999,
+        "379.75000000",
+        4,
+        "1.75000000",
+        "175.75000000",
+        "0",
+    ]
+    if times[0] // 86_400_000 == times[2] // 86_400_000 == now // 86_400_000_000:
+        assert day == [candle]
+        in_us = exchange.ask("klines", "symbol=BTCUSDT&interval=1d", now_us=now, micros=True)
+        assert (in_us[0][0], in_us[0][6]) == (start * 1000, start * 1000 + 86_399_999_999)
+        assert exchange.ask("uiKlines", "symbol=BTCUSDT&interval=1d", now_us=now) == day
+    opened = now - 86_400_000_000
+    common = {
+        "symbol": "BTCUSDT",
+        "priceChange": "1.00000000",
+        "priceChangePercent": "1.000",
+        "weightedAvgPrice": "101.26666666",
+        "openPrice": "100.00000000",
+        "highPrice": "102.00000000",
+        "lowPrice": "100.00000000",
+        "lastPrice": "101.00000000",
+        "volume": "3.75000000",
+        "quoteVolume": "379.75000000",
+        "openTime": (opened - opened % 60_000_000) // 1000,
+        "closeTime": now // 1000,
+        "firstId": 0,
+        "lastId": 3,
+        "count": 4,
+    }
+    full = exchange.ask("ticker/24hr", "symbol=BTCUSDT", now_us=now)
+    assert full == common | {
+        "prevClosePrice": "100.00000000",
+        "lastQty": "0.25000000",
+        "bidPrice": "0.00000000",
+        "bidQty": "0.00000000",
+        "askPrice": "0.00000000",
+        "askQty": "0.00000000",
+    }
+    assert list(full)[:6] == [
+        "symbol",
+        "priceChange",
+        "priceChangePercent",
+        "weightedAvgPrice",
+        "prevClosePrice",
+        "lastPrice",
+    ]
+    assert exchange.ask("ticker", "symbol=BTCUSDT", now_us=now) == common
+    mini = {k: v for k, v in common.items() if k not in ("priceChange", "priceChangePercent", "weightedAvgPrice")}
+    assert exchange.ask("ticker/24hr", "symbol=BTCUSDT&type=MINI", now_us=now) == mini
+    assert exchange.ask("ticker/24hr", "", now_us=now) == [full]
+    assert exchange.ask("ticker", 'symbols=["BTCUSDT"]&type=MINI&windowSize=7d', now_us=now)[0]["count"] == 4
+    assert exchange.ask("ticker/price", "symbol=BTCUSDT") == {"symbol": "BTCUSDT", "price": "101.00000000"}
+    average = exchange.ask("avgPrice", "symbol=BTCUSDT")
+    assert average == {"mins": 5, "price": "101.26666666", "closeTime": times[2]}
+
+
+async def test_a_market_without_trades(exchange: Exchange) -> None:
+    assert exchange.ask("trades", "symbol=BTCUSDT") == []
+    assert exchange.ask("aggTrades", "symbol=BTCUSDT") == []
+    assert exchange.ask("klines", "symbol=BTCUSDT&interval=1m") == []
+    assert exchange.ask("avgPrice", "symbol=BTCUSDT") == {"mins": 5, "price": "0.00000000", "closeTime": 0}
+    ticker = exchange.ask("ticker/24hr", "symbol=BTCUSDT")
+    assert (ticker["firstId"], ticker["lastId"], ticker["count"]) == (-1, -1, 0)
+    assert (ticker["lastPrice"], ticker["priceChangePercent"]) == ("0.00000000", "0.000")
+
+
+async def test_a_window_without_trades_shows_the_last_price(exchange: Exchange) -> None:
+    await exchange.trade(100, 1)
+    later = now_us() + 3 * 86_400_000_000
+    ticker = exchange.ask("ticker/24hr", "symbol=BTCUSDT", now_us=later)
+    assert {ticker[k] for k in ("openPrice", "highPrice", "lowPrice", "lastPrice")} == {"100.00000000"}
+    assert (ticker["volume"], ticker["count"], ticker["firstId"]) == ("0.00000000", 0, -1)
+
+
+async def test_the_trading_day_is_a_calendar_day(exchange: Exchange) -> None:
+    await exchange.trade(100, 1)
+    now = now_us()
+    for zone, hours in (("0", 0), ("8", 8), ("-3:00", -3)):
+        ticker = exchange.ask("ticker/tradingDay", f"symbol=BTCUSDT&timeZone={zone}", now_us=now)
+        offset, day = hours * 3_600_000, 86_400_000
+        start = (now // 1000 + offset) // day * day - offset
+        assert (ticker["openTime"], ticker["closeTime"]) == (start, start + day - 1)
+
+
+MANDATORY = (-1102, "Param 'symbol' or 'symbols' must be sent, but both were empty/null!")
+
+
+STATUS = (-1220, "The symbol's status does not match the requested symbolStatus.")
+ZONE = (-1130, "Data sent for parameter 'timeZone' is not valid.")
+BAD_INPUT = [
+    ("depth", "", (-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")),
+    ("depth", "symbol=NOPE", (-1121, "Invalid symbol.")),
+    ("klines", "symbol=BTCUSDT&interval=1x", (-1120, "Invalid interval.")),
+    ("klines", "symbol=BTCUSDT&interval=1M&timeZone=15", ZONE),
+    ("ticker/24hr", "type=BIG", (-1139, "Invalid ticker type.")),
+    ("ticker/24hr", 'symbol=BTCUSDT&symbols=["BTCUSDT"]', (-1128, "Combination of optional parameters invalid.")),
+    ("ticker/price", 'symbols=["NOPE"]', (-1121, "Invalid symbol.")),
+    ("ticker/price", "symbols=[", (-1135, "JSON sent for parameter 'symbols' is not valid")),
+    ("ticker/price", "symbol=BTCUSDT&symbolStatus=HALT", STATUS),
+    ("ticker", "", MANDATORY),
+    ("ticker/tradingDay", "", MANDATORY),
+    ("ticker", "symbol=BTCUSDT&windowSize=8d", (-1130, "Data sent for parameter 'windowSize' is not valid.")),
+]
+
+
+async def test_bad_input(exchange: Exchange) -> None:
+    answers = [(path, query, exchange.ask(path, query)) for path, query, _ in BAD_INPUT]
+    assert answers == BAD_INPUT
+
+
+async def test_status_leaves_out_what_does_not_match(exchange: Exchange) -> None:
+    assert exchange.ask("ticker/price", "symbolStatus=HALT") == []
+    assert len(exchange.ask("ticker/price", "symbolStatus=TRADING")) == 1
+
+
+WEIGHTS = [
+    ("depth", "symbol=A", 5),
+    ("depth", "symbol=A&limit=100", 5),
+    ("depth", "symbol=A&limit=101", 25),
+    ("depth", "symbol=A&limit=501", 50),
+    ("depth", "symbol=A&limit=1001", 250),
+    ("depth", "symbol=A&limit=99999", 250),
+    ("ticker/24hr", "symbol=A", 2),
+    ("ticker/24hr", 'symbols=["A"]', 2),
+    ("ticker/24hr", f"symbols=[{','.join(f'{chr(34)}A{n}{chr(34)}' for n in range(21))}]", 40),
+    ("ticker/24hr", "", 80),
+    ("ticker/price", "symbol=A", 2),
+    ("ticker/price", "", 4),
+    ("ticker", "symbol=A", 4),
+    ("ticker", f"symbols=[{','.join(f'{chr(34)}A{n}{chr(34)}' for n in range(60))}]", 200),
+]
+
+
+async def test_weights(exchange: Exchange) -> None:
+    assert [(path, query, exchange.weight(path, query)) for path, query, _ in WEIGHTS] == WEIGHTS
+
+
+async def test_a_restart_knows_the_trades_of_the_log(exchange: Exchange, tmp_path: Path) -> None:
+    times = await three_trades(exchange)
+    before = [exchange.ask(path, "symbol=BTCUSDT") for path in ("trades", "aggTrades", "depth", "ticker/price")]
+    await exchange.client.close()
+    again = Exchange(tmp_path / "data")
+    again.client.start()
+    try:
+        assert [
+            again.ask(path, "symbol=BTCUSDT") for path in ("trades", "aggTrades", "depth", "ticker/price")
+        ] == before
+        assert again.ask("avgPrice", "symbol=BTCUSDT")["closeTime"] == times[2]
+    finally:
+        await again.client.close()
