@@ -237,3 +237,25 @@ async def test_a_forgotten_order_is_unknown_and_open_ones_never_are(tmp_path: Pa
         assert blotter is not None
         assert max(len(blotter.rows), len(blotter.fills)) < 150
         assert len(blotter.by_client_id) == 3
+
+
+async def test_a_restart_from_a_snapshot_remembers_open_orders(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        await rig.found()
+        await rig.limit(ALICE, "SELL", "21000", "0.3", newClientOrderId="a")
+        await rig.limit(ALICE, "BUY", "21000", "0.1", selfTradePreventionMode="DECREMENT")
+        await rig.limit(BOB, "BUY", "21000", "0.1")
+        rig.engine.snapshot()
+        await rig.limit(ALICE, "BUY", "19000", "1", newClientOrderId="b")
+        before = await rig.ask("openOrders.status")
+    async with running(tmp_path) as rig:
+        assert rig.engine.recovery()["snapshot_seq"] > 0
+        assert before[0].pop("preventedMatchId") == 0  # the snapshot has no history of matches
+        assert await rig.ask("openOrders.status") == before
+        await rig.limit(BOB, "BUY", "21000", "0.1")
+        order = await rig.ask("order.status", symbol="BTCUSDT", origClientOrderId="a")
+        assert (order["status"], order["executedQty"], order["preventedQuantity"]) == (
+            "FILLED",
+            "0.20000000",
+            "0.10000000",
+        )

@@ -41,7 +41,9 @@ def _strategy(terms: _Terms) -> str:
 
 
 def _prevention(match_id: int, quantity: str) -> str:
-    return f',"preventedMatchId":{match_id},"preventedQuantity":"{quantity}"'
+    """The match is unknown (-1) when it was before the snapshot that this process started from."""
+    match = f',"preventedMatchId":{match_id}' if match_id >= 0 else ""
+    return f'{match},"preventedQuantity":"{quantity}"'
 
 
 # --- placing
@@ -152,7 +154,7 @@ def _amounts(order: Order, listing: Listing) -> str:
 
 def _tail(order: Order, listing: Listing) -> str:
     text = f',"selfTradePreventionMode":"{names.STP_MODES[order.terms.stp]}"{_strategy(order.terms)}'
-    if order.prevented_match_id >= 0:
+    if order.prevented:
         text += _prevention(order.prevented_match_id, listing.show_qty(order.prevented))
     return text
 
