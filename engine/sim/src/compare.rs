@@ -141,6 +141,19 @@ impl Pair {
         Ok(())
     }
 
+    /// Goes on with the core that its snapshot gives.
+    ///
+    /// # Errors
+    /// The snapshot is refused, or the restored core writes another one.
+    pub fn restart_core(&mut self) -> Result<(), Difference> {
+        let (mut bytes, mut again) = (Vec::new(), Vec::new());
+        self.core.snapshot(&mut bytes);
+        self.core =
+            Core::restore(&bytes).or_else(|error| self.differs(format!("its own snapshot is refused: {error}")))?;
+        self.core.snapshot(&mut again);
+        self.same("snapshot of the restored core", again == bytes, true)
+    }
+
     fn same<T: PartialEq + fmt::Debug>(&self, name: &str, core: T, model: T) -> Result<(), Difference> {
         if core == model { Ok(()) } else { self.differs(format!("{name}: core {core:?}, model {model:?}")) }
     }

@@ -18,6 +18,8 @@ const REGRESSIONS: [u64; 0] = [];
 /// Balances, books and invariants are compared in full after so many commands.
 const COMPARE_ALL_EVERY: u64 = 97;
 const CHECK_ORDER_EVERY: u64 = 7;
+/// The core is replaced by what its snapshot restores.
+const RESTART_EVERY: u64 = 1_499;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
@@ -35,6 +37,9 @@ fn run(seed: u64, steps: &mut Vec<Step>) -> Result<Coverage, Difference> {
         coverage.observe(&step, &events);
         if count % COMPARE_ALL_EVERY == 0 {
             pair.compare_all()?;
+        }
+        if count % RESTART_EVERY == 0 {
+            pair.restart_core()?;
         }
     }
     pair.compare_all()?;

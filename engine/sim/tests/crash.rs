@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test says so by stopping
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tandem_core::Core;
@@ -240,15 +241,19 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn nothing_answered_is_lost_and_nothing_is_applied_twice() {
-    let (first, count) = (number("TANDEM_SIM_CRASH_SEED", 1), number("TANDEM_SIM_CRASH_SEEDS", 40));
+    let (first, count) = (
+        number("TANDEM_SIM_CRASH_SEED", 1),
+        number("TANDEM_SIM_CRASH_SEEDS", if cfg!(debug_assertions) { 20 } else { 100 }),
+    );
+    println!("seeds {first} to {}", first + count - 1);
     let mut sums = [0; 5];
     for seed in first..first + count {
-        println!("seed {seed}");
         let stream = stream(seed);
         assert!(stream.iter().any(|(_, step)| matches!(step.input, Input::Command(_, Command::PlaceOrder(_)))));
         let mut witness = Witness::default();
-        let life = run(seed, &stream, &mut witness);
-        assert_eq!(witness.outcomes, without_crashes(&stream), "each command exactly once");
+        let life = catch_unwind(AssertUnwindSafe(|| run(seed, &stream, &mut witness)));
+        let life = life.unwrap_or_else(|_| panic!("seed {seed}: see above"));
+        assert_eq!(witness.outcomes, without_crashes(&stream), "seed {seed}: each command exactly once");
         life.core.check().expect("invariants hold");
         let counts = [
             witness.crashes,

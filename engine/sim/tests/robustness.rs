@@ -3,11 +3,11 @@
 //! A panic anywhere fails the test. TANDEM_SIM_FUZZ: how many cases per test; TANDEM_SIM_SEED: the seed.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test says so by stopping
 
-use tandem_core::Core;
 use tandem_core::codec;
 use tandem_core::event::Event;
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{Seq, TimeUs};
+use tandem_core::{Broken, Core};
 use tandem_sim::compare::payload;
 use tandem_sim::random::Random;
 use tandem_sim::shrink::steps;
@@ -152,4 +152,27 @@ fn any_snapshot_is_refused_or_sound() {
     }
     println!("{done} snapshots, {restored} restored, {changed} of them changed");
     assert!(changed > 0, "no change got past the checksum: has it changed?");
+}
+
+#[test]
+fn a_log_with_a_hole_or_a_clock_that_went_back_stops_the_core_for_good() {
+    let stream = steps(seed(), 200);
+    let last = stream[199].time.0;
+    let wrongs = [
+        (Seq(202), last, Broken::SeqNotNext),
+        (Seq(200), last, Broken::SeqNotNext),
+        (Seq(201), last - 1, Broken::TimeFell),
+    ];
+    for (seq, time, expected) in wrongs {
+        let mut core = Core::new();
+        for step in &stream {
+            core.apply(Seq(core.seq().0 + 1), step.time, &payload(&step.input), &mut Vec::new()).unwrap();
+        }
+        let mut events = Vec::new();
+        let own = payload(&stream[50].input);
+        assert_eq!(core.apply(seq, TimeUs(time), &own, &mut events), Err(expected));
+        assert_eq!(core.apply(Seq(201), TimeUs(last), &own, &mut events), Err(expected));
+        assert_eq!(events, []);
+        assert_eq!(core.check(), Err(expected));
+    }
 }
