@@ -47,7 +47,7 @@ async def test_the_watched_book_equals_the_depth_of_rest(
     await asyncio.wait_for(watcher.watch_order_book(market.unified), SOON_S)
     for step in range(20):
         await in_thread(alice.place, market.symbol, "BUY", quantity="0.5", price=str(91 + step % 7))
-        await in_thread(bob.place, market.symbol, "SELL", "MARKET", quantity="0.3")
+        await in_thread(bob.place, market.symbol, "SELL", "MARKET", quantity="0.2")
     depth = await in_thread(alice.public, "/api/v3/depth", symbol=market.symbol, limit=1000)
     book = await watch_until(
         lambda: watcher.watch_order_book(market.unified), lambda book: book["nonce"] >= depth["lastUpdateId"]
@@ -105,8 +105,8 @@ async def test_private_streams_follow_an_order(market: Venue, traders: Traders, 
     assert (canceled["id"], canceled["status"]) == (placed["id"], "canceled")
     await asyncio.wait_for(following, SOON_S)
     assert [(row["status"], row["filled"]) for row in orders] == [("open", 0), ("open", 0.5), ("canceled", 0.5)]
-    found = await watcher.fetch_balance_ws()
-    assert found["USDT"]["used"] == 0
+    found = (await watcher.fetch_balance_ws())["info"]["balances"]
+    assert [row["locked"] for row in found] == ["0.00000000"] * len(found)
 
 
 async def test_orders_over_the_websocket_api(market: Venue, watcher: ccxt.pro.binance) -> None:
@@ -116,8 +116,6 @@ async def test_orders_over_the_websocket_api(market: Venue, watcher: ccxt.pro.bi
     assert (fetched["id"], fetched["status"]) == (first["id"], "open")
     open_orders = await watcher.fetch_open_orders_ws(market.unified)
     assert [order["id"] for order in open_orders] == [first["id"], second["id"]]
-    replaced = await watcher.edit_order_ws(first["id"], market.unified, "limit", "buy", 1, 89)
-    assert replaced["price"] == 89
     await watcher.cancel_all_orders_ws(market.unified)
     assert await watcher.fetch_open_orders_ws(market.unified) == []
     with pytest.raises(ccxt.OrderNotFound):

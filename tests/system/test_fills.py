@@ -13,7 +13,7 @@ from tests.system.trader import Refused, Trader
 from tests.system.venue import Venue
 
 SEED = 20_260_101
-ORDERS = 120
+ORDERS = 240
 ZERO = Decimal(0)
 
 

@@ -18,7 +18,7 @@ Told = tuple[dict[str, Any], Venue]
 def told(request: pytest.FixtureRequest, exchange: Exchange) -> Told:
     """The transcript of one client, and where it traded."""
     client: str = request.param
-    where = make_venue(exchange, "PYB" if client == "python-binance" else "BCO")
+    where = make_venue(exchange, "PYB" if client == "python-binance" else "BCO", least_notional="5")
     given = {
         "url": exchange.url,
         "symbol": where.symbol,

@@ -11,7 +11,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Venue:
-    """A market: prices in steps of 0.01, quantities of 0.00001, least notional 5, rates 0.001."""
+    """A market: prices in steps of 0.01, quantities of 0.00001, rates 0.001."""
 
     exchange: Exchange
     symbol: str
@@ -24,11 +24,15 @@ class Venue:
         return f"{self.base}/{self.quote}"
 
 
-def make_venue(exchange: Exchange, base: str = "", quote: str = "USDT") -> Venue:
-    """A new asset and its market against `quote`, which must exist."""
+def make_venue(exchange: Exchange, base: str = "", *, least_notional: str = "") -> Venue:
+    """A new asset and its market against USDT, which must exist.
+
+    With a least notional a MARKET order by quantity is refused until the first trade has made a price.
+    """
+    quote = "USDT"
     base = base or f"B{next(_numbers):03}"
     exchange.operate("POST", "/assets", {"asset": base})
-    rules = {"tickSize": "0.01", "stepSize": "0.00001", "minNotional": "5"}
+    rules = {"tickSize": "0.01", "stepSize": "0.00001", "minNotional": least_notional}
     exchange.operate("POST", "/markets", {"symbol": base + quote, "base": base, "quote": quote, "rules": rules})
     return Venue(exchange, base + quote, base, quote)
 

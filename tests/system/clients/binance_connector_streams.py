@@ -4,9 +4,11 @@ Input: JSON in argv[1]. Output: a JSON transcript of what each socket brought.
 """
 
 import json
+import os
 import sys
 import threading
 import time
+import traceback
 
 from binance.spot import Spot
 from binance.websocket.spot.websocket_api import SpotWebsocketAPIClient
@@ -102,4 +104,9 @@ def main():
     json.dump(out | {"plain": plain.messages, "combined": combined.messages, "user": user.messages}, sys.stdout)
 
 
-main()
+try:
+    main()
+except BaseException:  # noqa: BLE001
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)  # the client's threads would keep the process
