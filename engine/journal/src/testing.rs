@@ -521,13 +521,16 @@ impl StorageFile for FaultFile {
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = hold(&self.disk);
         let outcome = disk.begin(Op::Sync, self.life);
-        let inode = &mut disk.inodes[self.inode];
-        match &outcome {
-            Ok(()) => inode.durable = inode.seen.clone(),
-            Err(error) if error.kind() == io::ErrorKind::Other => return outcome,
-            Err(_) => {}
+        if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Other) {
+            return outcome;
         }
-        inode.pending.clear();
+        let inode = &mut disk.inodes[self.inode];
+        // Only what is pending gets there: what an earlier failed sync dropped stays readable and is never stored.
+        for pending in std::mem::take(&mut inode.pending) {
+            if outcome.is_ok() {
+                Inode::apply(&mut inode.durable, &pending);
+            }
+        }
         outcome
     }
 }

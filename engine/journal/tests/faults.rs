@@ -163,6 +163,26 @@ fn a_write_that_finds_the_disk_full_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_refused_batch_never_comes_back() {
+    for zeroing_fails in [false, true] {
+        let storage = FaultStorage::new();
+        let mut journal = open(&storage, small()).unwrap();
+        journal.append(&batch(1, 3, 100)).unwrap();
+        storage.fail(Op::Write, 0, ErrorKind::StorageFull, zeroing_fails);
+        let refused = vec![(support::time_us(4), vec![0xEE; 90]); 12];
+        assert!(matches!(journal.append(&refused), Err(Error::DiskFull { .. })));
+        storage.clear_faults();
+        journal.write(&batch(4, 1, 100)).unwrap();
+        for seed in 0..200 {
+            let image = storage.after_power_loss(Tear::Sectors(seed));
+            let (again, report, _) =
+                reopen_all(&image, &small(), 100).unwrap_or_else(|error| panic!("{seed}: {error}"));
+            assert!((3..=4).contains(&again.last_seq()), "{report}");
+        }
+    }
+}
+
+#[test]
 fn space_below_the_minimum_counts_as_full() {
     let storage = FaultStorage::new();
     storage.set_capacity(Some(20_000));
