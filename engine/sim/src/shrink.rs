@@ -32,13 +32,15 @@ pub fn replay(pair: &mut Pair, steps: &[Step], every: usize) -> Result<(), Diffe
     pair.compare_all()
 }
 
-fn fails(steps: &[Step]) -> bool {
-    let run = catch_unwind(AssertUnwindSafe(|| replay(&mut Pair::new(), steps, 1)));
+/// Everything is compared some fifty times a replay, and after each step of a short one.
+fn fails(steps: &[Step], fresh: &dyn Fn() -> Pair) -> bool {
+    let every = steps.len() / 50 + 1;
+    let run = catch_unwind(AssertUnwindSafe(|| replay(&mut fresh(), steps, every)));
     !matches!(run, Ok(Ok(())))
 }
 
-/// A stream that still fails and from which no single step can be dropped (or that ran out of `budget` replays).
-pub fn shrink(steps: &[Step], budget: usize) -> Vec<Step> {
+/// A stream that still fails on what `fresh` gives and from which no single step can be dropped (or that ran out of `budget` replays).
+pub fn shrink(steps: &[Step], budget: usize, fresh: &dyn Fn() -> Pair) -> Vec<Step> {
     let mut steps = steps.to_vec();
     let mut replays = 0;
     let mut chunk = steps.len().div_ceil(2).max(1);
@@ -49,7 +51,7 @@ pub fn shrink(steps: &[Step], budget: usize) -> Vec<Step> {
             let mut without = steps.clone();
             without.drain(start..(start + chunk).min(steps.len()));
             replays += 1;
-            if fails(&without) {
+            if fails(&without, fresh) {
                 steps = without;
                 has_shrunk = true;
             } else {

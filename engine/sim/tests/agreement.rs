@@ -55,7 +55,7 @@ fn run_or_explain(seed: u64) -> Coverage {
         Ok(coverage) => coverage,
         Err(difference) => {
             println!("seed {seed} differs {difference}");
-            let shrunk = shrink(&steps, 3_000);
+            let shrunk = shrink(&steps, 3_000, &Pair::new);
             println!("shrunk from {} to {} commands:", steps.len(), shrunk.len());
             for step in &shrunk {
                 println!("  {step:?}");

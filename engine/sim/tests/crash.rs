@@ -8,10 +8,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test says so by stopping
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use tandem_core::Core;
+use tandem_core::codec;
 use tandem_core::command::{Command, Origin};
 use tandem_core::event::Event;
 use tandem_core::reject::RejectCode;
@@ -25,6 +26,8 @@ use tandem_sim::shrink::steps;
 
 const COMMANDS: u64 = 1_500;
 const CLIENTS: u64 = 3;
+/// Added to the session of a retry that goes out as something new.
+const RENAMED: u64 = 1_000;
 const REPEATED: [Event; 1] = [Event::Rejected { code: RejectCode::CommandRepeated }];
 
 fn config(random: &mut Random) -> Config {
@@ -38,6 +41,24 @@ fn config(random: &mut Random) -> Config {
     }
 }
 
+/// A way to run the shard wrongly, which the rig has to notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    /// Commands are applied and answered before they are durable.
+    AnswerBeforeSync,
+    /// Who got no answer gives up.
+    NoRetry,
+    /// A retry is sent as a new command.
+    RetryAsNew,
+    /// A snapshot is taken of what is not yet durable.
+    SnapshotAhead,
+    /// The core that goes on after a start has not seen the last record.
+    LastRecordSkipped,
+}
+
+const FLAWS: [Flaw; 5] =
+    [Flaw::AnswerBeforeSync, Flaw::NoRetry, Flaw::RetryAsNew, Flaw::SnapshotAhead, Flaw::LastRecordSkipped];
+
 /// A process between two crashes.
 struct Life {
     core: Core,
@@ -48,6 +69,7 @@ struct Life {
 /// What is known outside of the processes.
 #[derive(Default)]
 struct Witness {
+    flaw: Option<Flaw>,
     /// Answered commands: their seq, payload and events.
     answers: BTreeMap<u64, (Vec<u8>, Vec<Event>)>,
     /// What each command came to the first time that it was applied, by its origin.
@@ -89,9 +111,7 @@ fn recover(storage: &FaultStorage, config: &Config, witness: &mut Witness) -> Re
         start = Start::after(&found);
         witness.snapshot_starts += 1;
     }
-    let mut seen = Vec::new();
     let (journal, _report) = Journal::open(dir, start, |record| {
-        seen.push((record.seq, record.payload.to_vec()));
         let mut events = Vec::new();
         core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut events).expect("not broken");
         check_replayed(record.seq, record.payload, &events, core.digest(), witness);
@@ -100,7 +120,21 @@ fn recover(storage: &FaultStorage, config: &Config, witness: &mut Witness) -> Re
     let last_answered = witness.answers.keys().next_back().copied().unwrap_or(0);
     assert!(journal.last_seq() >= last_answered, "answered up to {last_answered}, {} left", journal.last_seq());
     core.check().expect("invariants hold after recovery");
+    if witness.flaw == Some(Flaw::LastRecordSkipped) && core.seq().0 > 0 {
+        core = without_last(&core, witness);
+    }
     Ok(Life { core, journal, snapshots })
+}
+
+/// A core that has missed the last record, as far as the answers can rebuild it.
+fn without_last(core: &Core, witness: &Witness) -> Core {
+    let mut other = Core::new();
+    for (seq, (payload, _)) in witness.answers.range(..core.seq().0) {
+        if other.apply(Seq(*seq), core.time(), payload, &mut Vec::new()).is_err() {
+            break;
+        }
+    }
+    other
 }
 
 fn check_replayed(seq: u64, payload: &[u8], events: &[Event], digest: u64, witness: &mut Witness) {
@@ -109,7 +143,7 @@ fn check_replayed(seq: u64, payload: &[u8], events: &[Event], digest: u64, witne
         assert_eq!(witness.digests[&seq], digest, "digest at seq {seq}");
         return;
     }
-    let (origin, _) = tandem_core::codec::decode(payload).expect("a command");
+    let (origin, _) = codec::decode(payload).expect("a command");
     note_outcome(witness, origin, events);
 }
 
@@ -128,12 +162,14 @@ fn note_outcome(witness: &mut Witness, origin: Origin, events: &[Event]) {
 /// Appends, syncs, applies, answers; what the batch's commands came to.
 fn serve(life: &mut Life, batch: &[(u64, Vec<u8>)], witness: &mut Witness) -> Result<(), tandem_journal::Error> {
     let appended = life.journal.write(batch)?;
-    life.journal.sync()?;
+    if witness.flaw != Some(Flaw::AnswerBeforeSync) || appended.first_seq.is_multiple_of(5) {
+        life.journal.sync()?;
+    }
     for (offset, (time, payload)) in batch.iter().enumerate() {
         let seq = appended.first_seq + offset as u64;
         let mut events = Vec::new();
         life.core.apply(Seq(seq), TimeUs(*time), payload, &mut events).expect("not broken");
-        let (origin, _) = tandem_core::codec::decode(payload).expect("a command");
+        let (origin, _) = codec::decode(payload).expect("a command");
         note_outcome(witness, origin, &events);
         witness.answers.insert(seq, (payload.clone(), events));
         witness.digests.insert(seq, life.core.digest());
@@ -141,11 +177,25 @@ fn serve(life: &mut Life, batch: &[(u64, Vec<u8>)], witness: &mut Witness) -> Re
     Ok(())
 }
 
-fn write_snapshot(life: &Life, is_pruned: bool) -> Result<(), tandem_journal::Error> {
+fn write_snapshot(
+    life: &mut Life,
+    next: &[(u64, Vec<u8>)],
+    is_pruned: bool,
+    witness: &mut Witness,
+) -> Result<(), tandem_journal::Error> {
+    if witness.flaw == Some(Flaw::SnapshotAhead) {
+        life.journal.write(next)?;
+        for (time, payload) in next {
+            let seq = Seq(life.core.seq().0 + 1);
+            let mut events = Vec::new();
+            life.core.apply(seq, TimeUs(*time), payload, &mut events).expect("not broken");
+            note_outcome(witness, codec::decode(payload).expect("a command").0, &events);
+        }
+    }
     let mut bytes = Vec::new();
     life.core.snapshot(&mut bytes);
     life.snapshots.write(&NewSnapshot {
-        seq: life.journal.durable_seq(),
+        seq: life.journal.last_seq(),
         time_us: life.journal.last_time_us(),
         running_hash: life.journal.running_hash(),
         digest: life.core.digest(),
@@ -191,6 +241,18 @@ fn restart(storage: &mut FaultStorage, config: &Config, random: &mut Random, wit
     }
 }
 
+/// Commands as they are sent; a retry goes out as it was, or else it would be applied twice.
+fn batch(stream: &[(Origin, Step)], last_time: u64, is_new: bool) -> Vec<(u64, Vec<u8>)> {
+    let renumbered = |input: &Input| match input {
+        Input::Command(origin, command) if is_new => {
+            let origin = Origin { session: origin.session + RENAMED, ..*origin };
+            payload(&Input::Command(origin, command.clone()))
+        }
+        input => payload(input),
+    };
+    stream.iter().map(|(_, step)| (step.time.0.max(last_time), renumbered(&step.input))).collect()
+}
+
 /// Sends the whole stream through crashes; gives the last life.
 fn run(seed: u64, stream: &[(Origin, Step)], witness: &mut Witness) -> Life {
     let mut random = Random::new(seed);
@@ -198,20 +260,24 @@ fn run(seed: u64, stream: &[(Origin, Step)], witness: &mut Witness) -> Life {
     let prunes = random.one_in(2);
     let mut storage = FaultStorage::new();
     let mut life = restart(&mut storage, &config, &mut random, witness);
-    let mut answered = 0;
+    let (mut answered, mut is_retry) = (0, false);
     while answered < stream.len() {
         let size = (random.between(1, 8) as usize).min(stream.len() - answered);
-        let batch: Vec<(u64, Vec<u8>)> = stream[answered..answered + size]
-            .iter()
-            .map(|(_, step)| (step.time.0.max(life.journal.last_time_us()), payload(&step.input)))
-            .collect();
+        let last_time = life.journal.last_time_us();
+        let is_new = is_retry && witness.flaw == Some(Flaw::RetryAsNew);
+        let commands = batch(&stream[answered..answered + size], last_time, is_new);
         let before = life.journal.last_seq();
-        let mut outcome = serve(&mut life, &batch, witness);
+        let mut outcome = serve(&mut life, &commands, witness);
+        is_retry = outcome.is_err();
         if outcome.is_ok() {
             answered += size;
             if random.one_in(40) {
-                outcome = write_snapshot(&life, prunes);
+                let next = (answered + 3).min(stream.len());
+                let next = batch(&stream[answered..next], life.journal.last_time_us(), false);
+                outcome = write_snapshot(&mut life, &next, prunes, witness);
             }
+        } else if witness.flaw == Some(Flaw::NoRetry) {
+            answered += size;
         }
         if outcome.is_err() {
             drop(life);
@@ -223,8 +289,8 @@ fn run(seed: u64, stream: &[(Origin, Step)], witness: &mut Witness) -> Life {
     life
 }
 
-/// What each command comes to when nothing ever fails.
-fn without_crashes(stream: &[(Origin, Step)]) -> BTreeMap<(u64, u64), Vec<Event>> {
+/// A core that every command has reached once, and what each came to.
+fn without_crashes(stream: &[(Origin, Step)]) -> (Core, BTreeMap<(u64, u64), Vec<Event>>) {
     let mut core = Core::new();
     let mut outcomes = BTreeMap::new();
     for (index, (origin, step)) in stream.iter().enumerate() {
@@ -232,7 +298,28 @@ fn without_crashes(stream: &[(Origin, Step)]) -> BTreeMap<(u64, u64), Vec<Event>
         core.apply(Seq(index as u64 + 1), step.time, &payload(&step.input), &mut events).expect("not broken");
         outcomes.insert(key(*origin), events);
     }
-    outcomes
+    (core, outcomes)
+}
+
+/// All that the commands have led to, whatever their seqs.
+fn state(core: &Core) -> impl PartialEq + std::fmt::Debug {
+    let accounts = core.accounts().to_vec();
+    let balances: Vec<_> = accounts.iter().map(|account| core.balances(account.id).collect::<Vec<_>>()).collect();
+    let books: Vec<_> = core.markets().map(|market| core.depth(market.id, usize::MAX)).collect();
+    (accounts, balances, books, core.open_orders().collect::<Vec<_>>(), core.assets().to_vec())
+}
+
+/// Panics where the crashes have changed anything.
+fn check_seed(seed: u64, flaw: Option<Flaw>) -> Witness {
+    let stream = stream(seed);
+    assert!(stream.iter().any(|(_, step)| matches!(step.input, Input::Command(_, Command::PlaceOrder(_)))));
+    let mut witness = Witness { flaw, ..Witness::default() };
+    let life = run(seed, &stream, &mut witness);
+    life.core.check().expect("invariants hold");
+    let (core, outcomes) = without_crashes(&stream);
+    assert_eq!(witness.outcomes, outcomes, "each command exactly once");
+    assert_eq!(state(&life.core), state(&core), "the state of a world without crashes");
+    witness
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -248,13 +335,8 @@ fn nothing_answered_is_lost_and_nothing_is_applied_twice() {
     println!("seeds {first} to {}", first + count - 1);
     let mut sums = [0; 5];
     for seed in first..first + count {
-        let stream = stream(seed);
-        assert!(stream.iter().any(|(_, step)| matches!(step.input, Input::Command(_, Command::PlaceOrder(_)))));
-        let mut witness = Witness::default();
-        let life = catch_unwind(AssertUnwindSafe(|| run(seed, &stream, &mut witness)));
-        let life = life.unwrap_or_else(|_| panic!("seed {seed}: see above"));
-        assert_eq!(witness.outcomes, without_crashes(&stream), "seed {seed}: each command exactly once");
-        life.core.check().expect("invariants hold");
+        let witness = catch_unwind(|| check_seed(seed, None));
+        let witness = witness.unwrap_or_else(|_| panic!("seed {seed}: see above"));
         let counts = [
             witness.crashes,
             witness.crashes_in_recovery,
@@ -272,6 +354,16 @@ fn nothing_answered_is_lost_and_nothing_is_applied_twice() {
     assert!(crashes >= 10 * count && repeated > 0 && lost > 0 && snapshots > 0, "the rig does what it says");
 }
 
+/// What a client meant, whatever session it was sent in.
 const fn key(origin: Origin) -> (u64, u64) {
-    (origin.session, origin.number)
+    (origin.session % RENAMED, origin.number)
+}
+
+#[test]
+fn every_way_to_run_the_shard_wrongly_is_noticed() {
+    for flaw in FLAWS {
+        let noticed = (1..=20).find(|seed| catch_unwind(|| check_seed(*seed, Some(flaw))).is_err());
+        println!("{flaw:?}: noticed with seed {noticed:?}");
+        assert!(noticed.is_some(), "{flaw:?} goes unnoticed");
+    }
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tandem_sim::compare::{Difference, Pair};
 use tandem_sim::generate::{Generator, Step};
 use tandem_sim::planted::Planted;
-use tandem_sim::shrink::steps;
+use tandem_sim::shrink::{replay, shrink, steps};
 
 /// Commands after which a bug must have been seen.
 const WITHIN: u64 = 300_000;
@@ -60,8 +60,20 @@ fn every_planted_bug_is_caught() {
 }
 
 #[test]
+fn a_failing_stream_shrinks_to_a_few_commands() {
+    let bug = Planted::PriorityLostOnPartialFill;
+    let fresh = || Pair::with_bug(bug);
+    let steps = steps(3, 3_000);
+    let shrunk = shrink(&steps, 2_000, &fresh);
+    println!("from {} to {} commands", steps.len(), shrunk.len());
+    replay(&mut fresh(), &shrunk, 1).unwrap_err();
+    replay(&mut Pair::new(), &shrunk, 1).unwrap();
+    assert!(shrunk.len() <= 40, "{shrunk:#?}");
+}
+
+#[test]
 fn a_model_without_a_bug_is_not_told_from_the_core() {
     for seed in 1..=20 {
-        tandem_sim::shrink::replay(&mut Pair::new(), &steps(seed, 3_000), 97).unwrap();
+        replay(&mut Pair::new(), &steps(seed, 3_000), 97).unwrap();
     }
 }
