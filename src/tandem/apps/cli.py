@@ -68,13 +68,13 @@ def main() -> None:
 )
 def serve(data: Path, host: str | None, port: int | None, demo: bool | None, config: Path | None) -> None:
     """Run the exchange until Ctrl-C. Starting it again loses nothing and needs no repair."""
-    from tandem.apps.serve import run
+    from tandem.apps.serve import REFUSALS, run
 
     explicit = click.get_current_context().get_parameter_source("data") != click.core.ParameterSource.DEFAULT
     try:
         chosen = settings.load(config, data=str(data) if explicit else None, host=host, port=port, demo=demo)
         run(chosen)
-    except (settings.SettingsError, EngineError, OSError) as error:
+    except (settings.SettingsError, *REFUSALS) as error:
         _fail(str(error))
 
 

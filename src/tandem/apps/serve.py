@@ -19,7 +19,7 @@ from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, prepare, write_pr
 from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.metrics import health_app, metrics_app
-from tandem.apps.server import listen, raise_descriptor_limit, serve, stop_on_signals
+from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serve, stop_on_signals
 from tandem.apps.streams import StreamApp
 from tandem.apps.websocket import Sockets, text_frame
 from tandem.apps.ws_api import WsApiApp
@@ -27,12 +27,13 @@ from tandem.domain.operation import Operation
 from tandem.identity import routes as identity_routes
 from tandem.identity.keys import Permission
 from tandem.identity.listen_keys import ListenKeys
+from tandem.identity.sealing import MasterKeyUnusable
 from tandem.identity.service import KeyService, open_keys, random_name
 from tandem.marketdata import routes as marketdata_routes
 from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.views import MarketData
 from tandem.platform.clock import SystemClock
-from tandem.platform.engine import Engine, EngineClient
+from tandem.platform.engine import Engine, EngineClient, EngineError
 from tandem.platform.rate_limits import RateLimiter
 from tandem.platform.settings import Settings
 from tandem.platform.telemetry import configure_logging, log
@@ -41,6 +42,8 @@ from tandem.trading.client_ids import client_id_source
 from tandem.trading.orders import OrderView
 from tandem.trading.user_stream import UserStreams
 
+REFUSALS = (EngineError, ListenError, MasterKeyUnusable, OSError)
+"""What `run` raises when it cannot start: each message says what is wrong and what to do."""
 NOTICE_SECONDS = 0.2
 """Between the notice of a planned close and the close."""
 WANTED_DESCRIPTORS = 16_384
@@ -133,7 +136,7 @@ class Exchange:
 
 
 def run(settings: Settings) -> None:
-    """Until SIGINT or SIGTERM. Raises EngineError, ListenError and OSError with messages for the operator."""
+    """Until SIGINT or SIGTERM. Raises one of REFUSALS."""
     configure_logging(settings.log_format, settings.log_level)
     data = Path(settings.data)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
