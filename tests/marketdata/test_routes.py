@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tandem.marketdata.intervals import INTERVALS
 from tests.marketdata.exchange import BUY, SELL, Exchange
 
 
@@ -27,6 +28,61 @@ async def test_ping_and_time(exchange: Exchange) -> None:
     assert exchange.ask("time", now_us=1_700_000_000_123_456, micros=True) == {"serverTime": 1_700_000_000_123_456}
 
 
+SYMBOL = {
+    "symbol": "BTCUSDT",
+    "status": "TRADING",
+    "baseAsset": "BTC",
+    "baseAssetPrecision": 8,
+    "quoteAsset": "USDT",
+    "quotePrecision": 8,
+    "quoteAssetPrecision": 8,
+    "baseCommissionPrecision": 8,
+    "quoteCommissionPrecision": 8,
+    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+    "icebergAllowed": False,
+    "ocoAllowed": False,
+    "otoAllowed": False,
+    "opoAllowed": False,
+    "quoteOrderQtyMarketAllowed": True,
+    "allowTrailingStop": False,
+    "cancelReplaceAllowed": False,
+    "amendAllowed": False,
+    "pegInstructionsAllowed": False,
+    "isSpotTradingAllowed": True,
+    "isMarginTradingAllowed": False,
+    "filters": [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": "0.00000000",
+            "maxPrice": "0.00000000",
+            "tickSize": "0.01000000",
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "minQty": "0.00010000",
+            "maxQty": "92233720368.54775807",
+            "stepSize": "0.00010000",
+        },
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "minQty": "0.00000000",
+            "maxQty": "92233720368.54775807",
+            "stepSize": "0.00000000",
+        },
+    ],
+    "permissions": [],
+    "permissionSets": [["SPOT"]],
+    "defaultSelfTradePreventionMode": "NONE",
+    "allowedSelfTradePreventionModes": [
+        "NONE",
+        "EXPIRE_TAKER",
+        "EXPIRE_MAKER",
+        "EXPIRE_BOTH",
+        "DECREMENT",
+    ],
+}
+
+
 async def test_exchange_info_lists_every_filter(exchange: Exchange) -> None:
     info = exchange.ask("exchangeInfo", "symbol=BTCUSDT", now_us=1_700_000_000_000_000)
     assert info == {
@@ -39,61 +95,7 @@ async def test_exchange_info_lists_every_filter(exchange: Exchange) -> None:
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
         ],
         "exchangeFilters": [],
-        "symbols": [
-            {
-                "symbol": "BTCUSDT",
-                "status": "TRADING",
-                "baseAsset": "BTC",
-                "baseAssetPrecision": 8,
-                "quoteAsset": "USDT",
-                "quotePrecision": 8,
-                "quoteAssetPrecision": 8,
-                "baseCommissionPrecision": 8,
-                "quoteCommissionPrecision": 8,
-                "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-                "icebergAllowed": False,
-                "ocoAllowed": False,
-                "otoAllowed": False,
-                "opoAllowed": False,
-                "quoteOrderQtyMarketAllowed": True,
-                "allowTrailingStop": False,
-                "cancelReplaceAllowed": False,
-                "amendAllowed": False,
-                "pegInstructionsAllowed": False,
-                "isSpotTradingAllowed": True,
-                "isMarginTradingAllowed": False,
-                "filters": [
-                    {
-                        "filterType": "PRICE_FILTER",
-                        "minPrice": "0.00000000",
-                        "maxPrice": "0.00000000",
-                        "tickSize": "0.01000000",
-                    },
-                    {
-                        "filterType": "LOT_SIZE",
-                        "minQty": "0.00010000",
-                        "maxQty": "92233720368.54775807",
-                        "stepSize": "0.00010000",
-                    },
-                    {
-                        "filterType": "MARKET_LOT_SIZE",
-                        "minQty": "0.00000000",
-                        "maxQty": "92233720368.54775807",
-                        "stepSize": "0.00000000",
-                    },
-                ],
-                "permissions": [],
-                "permissionSets": [["SPOT"]],
-                "defaultSelfTradePreventionMode": "NONE",
-                "allowedSelfTradePreventionModes": [
-                    "NONE",
-                    "EXPIRE_TAKER",
-                    "EXPIRE_MAKER",
-                    "EXPIRE_BOTH",
-                    "DECREMENT",
-                ],
-            }
-        ],
+        "symbols": [SYMBOL],
     }
 
 
@@ -165,30 +167,24 @@ async def test_trades_and_their_aggregates(exchange: Exchange) -> None:
     assert exchange.ask("aggTrades", "symbol=BTCUSDT&fromId=1&startTime=1500000000000")[0] == -1128
 
 
-async def test_klines_and_tickers_of_the_same_trades(exchange: Exchange) -> None:
+async def test_klines(exchange: Exchange) -> None:
+    times = await three_trades(exchange)
+    now = times[2] * 1000
+    start = INTERVALS["1w"].open_of(now) // 1000
+    week = 7 * 86_400_000
+    prices = ["100.00000000", "102.00000000", "100.00000000", "101.00000000"]
+    rest = ["379.75000000", 4, "1.75000000", "175.75000000", "0"]
+    for path in ("klines", "uiKlines"):
+        query = "symbol=BTCUSDT&interval=1w"
+        assert exchange.ask(path, query, now_us=now) == [[start, *prices, "3.75000000", start + week - 1, *rest]]
+        assert exchange.ask(path, query, now_us=now, micros=True) == [
+            [start * 1000, *prices, "3.75000000", (start + week) * 1000 - 1, *rest]
+        ]
+
+
+async def test_tickers_of_the_same_trades(exchange: Exchange) -> None:
     times = await three_trades(exchange)
     now = now_us()
-    day = exchange.ask("klines", "symbol=BTCUSDT&interval=1d", now_us=now)
-    start = times[0] // 86_400_000 * 86_400_000
-    candle = [
-        start,
-        "100.00000000",
-        "102.00000000",
-        "100.00000000",
-        "101.00000000",
-        "3.75000000",
-        start + 86_399_999,
-        "379.75000000",
-        4,
-        "1.75000000",
-        "175.75000000",
-        "0",
-    ]
-    if times[0] // 86_400_000 == times[2] // 86_400_000 == now // 86_400_000_000:
-        assert day == [candle]
-        in_us = exchange.ask("klines", "symbol=BTCUSDT&interval=1d", now_us=now, micros=True)
-        assert (in_us[0][0], in_us[0][6]) == (start * 1000, start * 1000 + 86_399_999_999)
-        assert exchange.ask("uiKlines", "symbol=BTCUSDT&interval=1d", now_us=now) == day
     opened = now - 86_400_000_000
     common = {
         "symbol": "BTCUSDT",

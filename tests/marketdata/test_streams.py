@@ -243,68 +243,62 @@ async def test_candles_of_another_time_zone(exchange: Exchange) -> None:
     assert (event["k"]["t"], event["k"]["T"]) == (start, start + day - 1)
 
 
+MINI = {
+    "e": "24hrMiniTicker",
+    "s": "BTCUSDT",
+    "c": "110.00000000",
+    "o": "100.00000000",
+    "h": "110.00000000",
+    "l": "100.00000000",
+    "v": "2.00000000",
+    "q": "210.00000000",
+}
+FULL = MINI | {
+    "e": "24hrTicker",
+    "x": "100.00000000",
+    "Q": "1.00000000",
+    "b": "90.00000000",
+    "B": "3.00000000",
+    "a": "0.00000000",
+    "A": "0.00000000",
+}
+
+
+def window(now_us: int, hours: int) -> dict[str, Any]:
+    """What the tickers of both trades say about their window."""
+    start = now_us - hours * 3_600 * SECOND
+    return {
+        "p": "10.00000000",
+        "P": "10.000",
+        "w": "105.00000000",
+        "O": (start - start % (60 * SECOND)) // 1000,
+        "C": now_us // 1000,
+        "F": 0,
+        "L": 1,
+        "n": 2,
+    }
+
+
 async def test_tickers_go_out_each_second_when_something_changed(exchange: Exchange) -> None:
     names = ["btcusdt@miniTicker", "btcusdt@ticker", "btcusdt@ticker_1h", "btcusdt@avgPrice"]
-    arrays = ["!miniTicker@arr", "!ticker@arr", "!ticker_4h@arr"]
-    listeners = {name: listen(exchange, name) for name in names + arrays}
-    result = await exchange.trade(100, 1)
-    await exchange.trade(110, 1)
+    names += ["!miniTicker@arr", "!ticker@arr", "!ticker_4h@arr"]
+    listeners = {name: listen(exchange, name) for name in names}
+    now = (await exchange.trade(100, 1)).time_us
+    last = await exchange.trade(110, 1)
     await exchange.place(exchange.alice, BUY, 90, 3)
-    now = result.time_us
     exchange.hub.tick(now)
     exchange.hub.tick(now + SECOND)
     got = {name: listener.take() for name, listener in listeners.items()}
-    mini = {
-        "e": "24hrMiniTicker",
-        "E": now // 1000,
-        "s": "BTCUSDT",
-        "c": "110.00000000",
-        "o": "100.00000000",
-        "h": "110.00000000",
-        "l": "100.00000000",
-        "v": "2.00000000",
-        "q": "210.00000000",
-    }
-
-    def window(hours: int) -> dict[str, Any]:
-        start = now - hours * 3_600 * SECOND
-        return {
-            "p": "10.00000000",
-            "P": "10.000",
-            "w": "105.00000000",
-            "O": (start - start % (60 * SECOND)) // 1000,
-            "C": now // 1000,
-            "F": 0,
-            "L": 1,
-            "n": 2,
-        }
-
-    full = (mini | window(24)) | {
-        "e": "24hrTicker",
-        "x": "100.00000000",
-        "Q": "1.00000000",
-        "b": "90.00000000",
-        "B": "3.00000000",
-        "a": "0.00000000",
-        "A": "0.00000000",
-    }
+    sent = {"E": now // 1000}
+    average = {"e": "avgPrice", "s": "BTCUSDT", "i": "5m", "w": "105.00000000", "T": last.time_us // 1000}
     assert got == {
-        "btcusdt@miniTicker": [mini],
-        "btcusdt@ticker": [full],
-        "btcusdt@ticker_1h": [mini | window(1) | {"e": "1hTicker"}],
-        "btcusdt@avgPrice": [
-            {
-                "e": "avgPrice",
-                "E": now // 1000,
-                "s": "BTCUSDT",
-                "i": "5m",
-                "w": "105.00000000",
-                "T": exchange.data.view(exchange.market).last_time_us // 1000,
-            }
-        ],
-        "!miniTicker@arr": [[mini]],
-        "!ticker@arr": [[full]],
-        "!ticker_4h@arr": [[mini | window(4) | {"e": "4hTicker"}]],
+        "btcusdt@miniTicker": [MINI | sent],
+        "btcusdt@ticker": [FULL | window(now, 24) | sent],
+        "btcusdt@ticker_1h": [MINI | window(now, 1) | sent | {"e": "1hTicker"}],
+        "btcusdt@avgPrice": [average | sent],
+        "!miniTicker@arr": [[MINI | sent]],
+        "!ticker@arr": [[FULL | window(now, 24) | sent]],
+        "!ticker_4h@arr": [[MINI | window(now, 4) | sent | {"e": "4hTicker"}]],
     }
 
 

@@ -13,10 +13,8 @@ PERMISSION = "SPOT"
 """The only permission there is; every market has it."""
 
 
-def rate_limits(announced: list[dict[str, Any]], *, attempts_per_5_minutes: int | None) -> list[dict[str, Any]]:
-    """What REST announces; with a limit of connection attempts, what the WebSocket API does."""
-    if attempts_per_5_minutes is None:
-        return announced
+def websocket_limits(announced: list[dict[str, Any]], attempts_per_5_minutes: int) -> list[dict[str, Any]]:
+    """The WebSocket API shows its connections where REST shows the raw requests."""
     rows = [row for row in announced if row["rateLimitType"] != "RAW_REQUESTS"]
     if attempts_per_5_minutes:
         rows.append(

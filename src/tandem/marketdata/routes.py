@@ -1,23 +1,15 @@
 """Public operations: the market-data half of REST and of the WebSocket API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import orjson
-
-from tandem.domain.catalog import Market
-from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
-from tandem.marketdata import tickers
-from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo, rate_limits
-from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
-from tandem.marketdata.trades import Aggregate, Trade
+from tandem.marketdata.exchange_info import ExchangeInfo, websocket_limits
+from tandem.marketdata.intervals import INTERVALS
+from tandem.marketdata.service import Json, MarketDataService
 from tandem.marketdata.views import MarketData
 from tandem.platform.rate_limits import RateLimiter
 
-MAX_SYMBOLS = 100
-"""For the tickers that cost per symbol."""
 MAX_DEPTH = 5_000
 ATTEMPTS_PER_5_MINUTES = 3_000
 """Ten times what the API itself allows: many bots may share an address."""
@@ -31,101 +23,74 @@ _TYPE = Param("type", Kind.ENUM, choices=("FULL", "MINI"), bad_choice="INVALID_T
 _FROM_ID = Param("fromId", Kind.LONG)
 _START, _END = Param("startTime", Kind.TIME), Param("endTime", Kind.TIME)
 _TIME_ZONE = Param("timeZone", Kind.STRING)
-_INTERVAL = Param(
-    "interval", Kind.ENUM, mandatory=True, choices=tuple(INTERVALS), bad_choice="BAD_INTERVAL"
-)  # fmt: skip
+_INTERVAL = Param("interval", Kind.ENUM, mandatory=True, choices=tuple(INTERVALS), bad_choice="BAD_INTERVAL")
 
-Json = Any
+_INFO = (_ONE_SYMBOL, _SYMBOLS, Param("permissions", Kind.STRING), Param("showPermissionSets", Kind.BOOL), _STATUS)
+
 Weight = int | Callable[[Args], int]
+
+
+Handler = Callable[[Call, Args], Json]
+Row = tuple[str, str, Weight, tuple[Param, ...], Handler, str]
+"""REST path below /api/v3, WebSocket API method, weight, parameters, handler, summary."""
 
 
 def operations(
     data: MarketData, limiter: RateLimiter, *, attempts_per_5_minutes: int = ATTEMPTS_PER_5_MINUTES
 ) -> list[Operation]:
     """`attempts_per_5_minutes`: connections of an address to the WebSocket API, as announced there."""
-    service = MarketDataRoutes(data)
-    rest, websocket = (
-        ExchangeInfo(data.client.catalog, rate_limits(limiter.announced(), attempts_per_5_minutes=attempts))
-        for attempts in (None, attempts_per_5_minutes)
-    )
-    info_params = (
-        _ONE_SYMBOL,
-        _SYMBOLS,
-        Param("permissions", Kind.STRING),
-        Param("showPermissionSets", Kind.BOOL),
-        _STATUS,
-    )
+    service = MarketDataService(data)
+    announced = limiter.announced()
+    info = [
+        partial(service.exchange_info, ExchangeInfo(data.client.catalog, limits))
+        for limits in (announced, websocket_limits(announced, attempts_per_5_minutes))
+    ]
+    rows: list[Row] = [
+        ("ping", "ping", 1, (), service.ping, "Answers an empty object."),
+        ("time", "time", 1, (), service.time, "The server's time."),
+        ("exchangeInfo", "", 20, _INFO, info[0], "Markets and their rules."),
+        ("", "exchangeInfo", 20, _INFO, info[1], "Markets and their rules."),
+        *_history(service),
+        *_tickers(service),
+    ]
+    return [_public(*row) for row in rows]
+
+
+def _history(service: MarketDataService) -> list[Row]:
+    depth = (_SYMBOL, Param("limit", Kind.INT, minimum=1, maximum=MAX_DEPTH, clamp=True), _STATUS)
     klines = (_SYMBOL, _INTERVAL, _START, _END, _TIME_ZONE, _LIMIT)
-    several = (_ONE_SYMBOL, _SYMBOLS, _STATUS)
-    window_size = Param("windowSize", Kind.STRING)
+    aggregates = (_SYMBOL, _FROM_ID, _START, _END, _LIMIT)
+    old = (_SYMBOL, _LIMIT, _FROM_ID)
     return [
-        _public("ping", "ping", 1, (), _ping, "Answers an empty object."),
-        _public("time", "time", 1, (), _time, "The server's time."),
-        _public("exchangeInfo", "", 20, info_params, partial(service.exchange_info, rest), "Markets and their rules."),
-        _public(
-            "", "exchangeInfo", 20, info_params, partial(service.exchange_info, websocket), "Markets and their rules."
-        ),
-        _public(
-            "depth",
-            "depth",
-            _depth_weight,
-            (_SYMBOL, Param("limit", Kind.INT, minimum=1, maximum=MAX_DEPTH, clamp=True), _STATUS),
-            service.depth,
-            "The order book, best first.",
-        ),
-        _public("trades", "trades.recent", 25, (_SYMBOL, _LIMIT), service.trades, "The last trades."),
-        _public(
-            "historicalTrades",
-            "trades.historical",
-            25,
-            (_SYMBOL, _LIMIT, _FROM_ID),
-            service.trades,
-            "Trades from an id on, as far back as this process keeps them.",
-        ),
-        _public(
+        ("depth", "depth", _depth_weight, depth, service.depth, "The order book, best first."),
+        ("trades", "trades.recent", 25, (_SYMBOL, _LIMIT), service.trades, "The last trades."),
+        ("historicalTrades", "trades.historical", 25, old, service.trades, "Trades from an id on, as far as kept."),
+        (
             "aggTrades",
             "trades.aggregate",
             4,
-            (_SYMBOL, _FROM_ID, _START, _END, _LIMIT),
+            aggregates,
             service.aggregate_trades,
-            "Trades of one taker order at one price as one row.",
+            "A taker order's trades at a price.",
         ),
-        _public("klines", "klines", 2, klines, service.klines, "Candles."),
-        _public("uiKlines", "uiKlines", 2, klines, service.klines, "Candles, the same as klines."),
-        _public("avgPrice", "avgPrice", 2, (_SYMBOL,), service.average_price, "The average price of the last minutes."),
-        _public(
-            "ticker/24hr",
-            "ticker.24hr",
-            _day_weight,
-            (_ONE_SYMBOL, _SYMBOLS, _TYPE, _STATUS),
-            service.ticker_day,
-            "Statistics of the last 24 hours; windows begin on a minute.",
-        ),
-        _public(
-            "ticker/tradingDay",
-            "ticker.tradingDay",
-            _per_symbol_weight,
-            (_ONE_SYMBOL, _SYMBOLS, _TIME_ZONE, _TYPE, _STATUS),
-            service.ticker_trading_day,
-            "Statistics of the calendar day.",
-        ),
-        _public("ticker/price", "ticker.price", _price_weight, several, service.ticker_price, "The last price."),
-        _public(
-            "ticker/bookTicker",
-            "ticker.book",
-            _price_weight,
-            several,
-            service.ticker_book,
-            "The best bid and the best ask.",
-        ),
-        _public(
-            "ticker",
-            "ticker",
-            _per_symbol_weight,
-            (_ONE_SYMBOL, _SYMBOLS, window_size, _TYPE, _STATUS),
-            service.ticker_window,
-            "Statistics of a rolling window.",
-        ),
+        ("klines", "klines", 2, klines, service.klines, "Candles."),
+        ("uiKlines", "uiKlines", 2, klines, service.klines, "Candles, the same as klines."),
+    ]
+
+
+def _tickers(service: MarketDataService) -> list[Row]:
+    several = (_ONE_SYMBOL, _SYMBOLS, _STATUS)
+    day = (_ONE_SYMBOL, _SYMBOLS, _TYPE, _STATUS)
+    calendar_day = (_ONE_SYMBOL, _SYMBOLS, _TIME_ZONE, _TYPE, _STATUS)
+    window = (_ONE_SYMBOL, _SYMBOLS, Param("windowSize", Kind.STRING), _TYPE, _STATUS)
+    each = _per_symbol_weight
+    return [
+        ("avgPrice", "avgPrice", 2, (_SYMBOL,), service.average_price, "The average price of the last minutes."),
+        ("ticker/24hr", "ticker.24hr", _day_weight, day, service.ticker_day, "Statistics of the last 24 hours."),
+        ("ticker/tradingDay", "ticker.tradingDay", each, calendar_day, service.ticker_trading_day, "Those of a day."),
+        ("ticker/price", "ticker.price", _price_weight, several, service.ticker_price, "The last price."),
+        ("ticker/bookTicker", "ticker.book", _price_weight, several, service.ticker_book, "The best bid and ask."),
+        ("ticker", "ticker", each, window, service.ticker_window, "Statistics of a rolling window."),
     ]
 
 
@@ -134,7 +99,7 @@ def _public(
     ws_method: str,
     weight: Weight,
     params: tuple[Param, ...],
-    handler: Callable[[Call, Args], Json],
+    handler: Handler,
     summary: str,
 ) -> Operation:
     return Operation(
@@ -168,248 +133,3 @@ def _price_weight(args: Args) -> int:
 
 def _per_symbol_weight(args: Args) -> int:
     return min(4 * len(args.get("symbols", ("one",))), 200)
-
-
-def _ping(_call: Call, _args: Args) -> Json:
-    return {}
-
-
-def _time(call: Call, _args: Args) -> Json:
-    return {"serverTime": call.show_time(call.received_us)}
-
-
-class MarketDataRoutes:
-    """The handlers; each returns what the API prints."""
-
-    def __init__(self, data: MarketData) -> None:
-        self._data = data
-        self._catalog = data.client.catalog
-
-    # --- which markets
-
-    def _market(self, args: Args) -> Market:
-        market = self._catalog.by_symbol.get(args["symbol"])
-        if market is None:
-            raise api_error("BAD_SYMBOL")
-        if "symbolStatus" in args and market.status.name != args["symbolStatus"]:
-            raise api_error("SYMBOL_DOES_NOT_MATCH_STATUS")
-        return market
-
-    def _several(self, args: Args) -> Sequence[Market]:
-        """For `symbols` or no choice at all; those with another status than asked for are left out."""
-        if "symbols" in args:
-            by_symbol = self._catalog.by_symbol
-            if not all(name in by_symbol for name in args["symbols"]):
-                raise api_error("BAD_SYMBOL")
-            markets = [by_symbol[name] for name in args["symbols"]]
-        else:
-            markets = list(self._catalog.markets.values())
-        status = args.get("symbolStatus")
-        return markets if status is None else [m for m in markets if m.status.name == status]
-
-    def _answer(self, args: Args, show: Callable[[Market], Json], *, bounded: bool = False) -> Json:
-        """One object for `symbol`, a list otherwise. `bounded`: a choice is mandatory, of 100 at most."""
-        if "symbol" in args and "symbols" in args:
-            raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-        if "symbol" in args:
-            return show(self._market(args))
-        if bounded:
-            if "symbols" not in args:
-                raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "symbol", "symbols")
-            if len(args["symbols"]) > MAX_SYMBOLS:
-                raise api_error("BAD_SYMBOL_COUNT")
-        return [show(market) for market in self._several(args)]
-
-    # --- operations
-
-    def exchange_info(self, info: ExchangeInfo, call: Call, args: Args) -> bytes:
-        now = call.show_time(call.received_us)
-        if not args:
-            return info.everything(now)
-        choices = [name for name in ("symbol", "symbols", "permissions") if name in args]
-        if len(choices) > 1 or ("symbolStatus" in args and choices and choices != ["permissions"]):
-            raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-        markets: Sequence[Market] = [self._market(args)] if choices == ["symbol"] else self._several(args)
-        if choices == ["permissions"] and PERMISSION not in _permissions(args["permissions"]):
-            markets = []
-        return info.some(now, markets, show_permission_sets=args.get("showPermissionSets", True))
-
-    def depth(self, _call: Call, args: Args) -> Json:
-        market = self._market(args)
-        version, bids, asks = self._data.engine.depth(market.id, args.get("limit", 100))
-        if not self._data.shows(market):
-            bids, asks = [], []
-        return {"lastUpdateId": version, "bids": levels(market, bids), "asks": levels(market, asks)}
-
-    def trades(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
-        ring = self._data.view(market.id).trades
-        limit = args.get("limit", 500)
-        first = max(args["fromId"], ring.first_id) if "fromId" in args else ring.next_id - limit
-        return [_trade(market, call, trade) for trade in ring.trades(first, first + limit)]
-
-    def aggregate_trades(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
-        ring = self._data.view(market.id).trades
-        limit = args.get("limit", 500)
-        start, end = args.get("startTime"), args.get("endTime")
-        if "fromId" in args:
-            if start is not None or end is not None:
-                raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-            rows = ring.aggregates(args["fromId"], ring.next_id, limit)
-        else:
-            end_id = ring.next_id if end is None else ring.first_at(end + 1)
-            if start is None:
-                rows = ring.latest_aggregates(limit, end_id)
-            else:
-                rows = ring.aggregates(ring.first_at(start), end_id, limit)
-        return [_aggregate(market, call, row) for row in rows]
-
-    def klines(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
-        interval = INTERVALS[args["interval"]]
-        offset = _time_zone(args)
-        rows = self._data.view(market.id).candles.rows(
-            interval,
-            call.received_us,
-            args.get("limit", 500),
-            start_us=args.get("startTime"),
-            end_us=args.get("endTime"),
-            offset_us=offset,
-        )
-        price, qty, show_time = market.show_price, market.show_qty, call.show_time
-        return [
-            [
-                show_time(row[0]),
-                price(row[1]),
-                price(row[2]),
-                price(row[3]),
-                price(row[4]),
-                qty(row[5]),
-                show_time(interval.shift(row[0], 1, offset) - 1),
-                price(row[6]),
-                row[7],
-                qty(row[8]),
-                price(row[9]),
-                "0",
-            ]
-            for row in rows
-        ]
-
-    def average_price(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
-        average = self._data.engine.average_price(market.id)
-        return {
-            "mins": market.rules.avg_price_mins,
-            "price": market.show_price(average or 0),
-            "closeTime": call.show_time(self._data.view(market.id).last_time_us),
-        }
-
-    def ticker_day(self, call: Call, args: Args) -> Json:
-        mini = args.get("type") == "MINI"
-
-        def show(market: Market) -> Json:
-            view = self._data.view(market.id)
-            window = tickers.rolling(view, call.received_us)
-            if mini:
-                return tickers.show_mini(market, window, call.show_time)
-            return tickers.show_day(market, view, window, self._best(market), call.show_time)
-
-        return self._answer(args, show)
-
-    def ticker_window(self, call: Call, args: Args) -> Json:
-        length = parse_window(args.get("windowSize", "1d"))
-        if length is None:
-            raise api_error("INVALID_PARAMETER", "windowSize")
-        show_window = tickers.show_mini if args.get("type") == "MINI" else tickers.show_full
-
-        def show(market: Market) -> Json:
-            window = tickers.rolling(self._data.view(market.id), call.received_us, length)
-            return show_window(market, window, call.show_time)
-
-        return self._answer(args, show, bounded=True)
-
-    def ticker_trading_day(self, call: Call, args: Args) -> Json:
-        start = INTERVALS["1d"].open_of(call.received_us, _time_zone(args))
-        end = start + DAY - 1
-        show_window = tickers.show_mini if args.get("type") == "MINI" else tickers.show_full
-
-        def show(market: Market) -> Json:
-            window = tickers.since(self._data.view(market.id), start, end)
-            return show_window(market, window, call.show_time)
-
-        return self._answer(args, show, bounded=True)
-
-    def ticker_price(self, _call: Call, args: Args) -> Json:
-        def show(market: Market) -> Json:
-            last = self._data.view(market.id).last_price or 0
-            return {"symbol": market.symbol, "price": market.show_price(last)}
-
-        return self._answer(args, show)
-
-    def ticker_book(self, _call: Call, args: Args) -> Json:
-        def show(market: Market) -> Json:
-            _version, bid, bid_qty, ask, ask_qty = self._best(market)
-            return {
-                "symbol": market.symbol,
-                "bidPrice": market.show_price(bid),
-                "bidQty": market.show_qty(bid_qty),
-                "askPrice": market.show_price(ask),
-                "askQty": market.show_qty(ask_qty),
-            }
-
-        return self._answer(args, show)
-
-    def _best(self, market: Market) -> tickers.Best:
-        best = self._data.engine.best(market.id)
-        return best if self._data.shows(market) else (best[0], 0, 0, 0, 0)
-
-
-def levels(market: Market, rows: list[tuple[int, int]]) -> list[list[str]]:
-    """Book levels as the API prints them."""
-    price, qty = market.show_price, market.show_qty
-    return [[price(p), qty(q)] for p, q in rows]
-
-
-def _trade(market: Market, call: Call, trade: Trade) -> Json:
-    quote = trade.price * trade.qty // 10**market.base.decimals
-    return {
-        "id": trade.id,
-        "price": market.show_price(trade.price),
-        "qty": market.show_qty(trade.qty),
-        "quoteQty": market.show_quote(quote),
-        "time": call.show_time(trade.time_us),
-        "isBuyerMaker": trade.buyer_is_maker,
-        "isBestMatch": True,
-    }
-
-
-def _aggregate(market: Market, call: Call, row: Aggregate) -> Json:
-    return {
-        "a": row.first_id,
-        "p": market.show_price(row.price),
-        "q": market.show_qty(row.qty),
-        "f": row.first_id,
-        "l": row.last_id,
-        "T": call.show_time(row.time_us),
-        "m": row.buyer_is_maker,
-        "M": True,
-    }
-
-
-def _time_zone(args: Args) -> int:
-    offset = parse_time_zone(args.get("timeZone", "0"))
-    if offset is None:
-        raise api_error("INVALID_PARAMETER", "timeZone")
-    return offset
-
-
-def _permissions(text: str) -> list[str]:
-    """One bare value or a JSON array."""
-    if not text.startswith("["):
-        return [text]
-    try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise api_error("INVALID_JSON", "permissions") from None
-    return [str(value) for value in values]

@@ -16,6 +16,7 @@ from tandem.marketdata.topics import Frame, Subscriber, Topic
 from tandem.marketdata.views import MarketData
 from tandem.platform.clock import Clock
 from tandem.platform.engine import Batch, Traded
+from tandem.platform.telemetry import log
 
 TICK_US = 100_000
 TICK_DELAY_US = 50_000
@@ -183,7 +184,10 @@ class StreamHub:
         while True:
             now = self._clock.wall_us()
             await asyncio.sleep((TICK_US - (now - TICK_DELAY_US) % TICK_US) / SECOND)
-            self.tick(self._clock.wall_us())
+            try:
+                self.tick(self._clock.wall_us())
+            except Exception as error:  # noqa: BLE001  (one bad feed must not silence the others for good)
+                log(__name__).error("a tick of the streams failed", exc_info=error)
 
     def tick(self, now_us: int) -> None:
         """The fast streams, and the others in the first tick of a second."""

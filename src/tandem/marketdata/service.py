@@ -1,0 +1,263 @@
+"""The handlers of the public operations."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from tandem.domain.catalog import Market
+from tandem.domain.errors import api_error
+from tandem.domain.operation import Args, Call
+from tandem.marketdata import tickers
+from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo
+from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
+from tandem.marketdata.trades import Aggregate, Trade
+from tandem.marketdata.views import MarketData
+
+MAX_SYMBOLS = 100
+"""For the tickers that cost per symbol."""
+
+Json = Any
+
+
+class MarketDataService:
+    """The handlers; each returns what the API prints."""
+
+    def __init__(self, data: MarketData) -> None:
+        self._data = data
+        self._catalog = data.client.catalog
+
+    def ping(self, _call: Call, _args: Args) -> Json:
+        return {}
+
+    def time(self, call: Call, _args: Args) -> Json:
+        return {"serverTime": call.show_time(call.received_us)}
+
+    # --- which markets
+
+    def _market(self, args: Args) -> Market:
+        market = self._catalog.by_symbol.get(args["symbol"])
+        if market is None:
+            raise api_error("BAD_SYMBOL")
+        if "symbolStatus" in args and market.status.name != args["symbolStatus"]:
+            raise api_error("SYMBOL_DOES_NOT_MATCH_STATUS")
+        return market
+
+    def _several(self, args: Args) -> Sequence[Market]:
+        """For `symbols` or no choice at all; those with another status than asked for are left out."""
+        if "symbols" in args:
+            by_symbol = self._catalog.by_symbol
+            if not all(name in by_symbol for name in args["symbols"]):
+                raise api_error("BAD_SYMBOL")
+            markets = [by_symbol[name] for name in args["symbols"]]
+        else:
+            markets = list(self._catalog.markets.values())
+        status = args.get("symbolStatus")
+        return markets if status is None else [m for m in markets if m.status.name == status]
+
+    def _answer(self, args: Args, show: Callable[[Market], Json], *, bounded: bool = False) -> Json:
+        """One object for `symbol`, a list otherwise. `bounded`: a choice is mandatory, of 100 at most."""
+        if "symbol" in args and "symbols" in args:
+            raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+        if "symbol" in args:
+            return show(self._market(args))
+        if bounded:
+            if "symbols" not in args:
+                raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "symbol", "symbols")
+            if len(args["symbols"]) > MAX_SYMBOLS:
+                raise api_error("BAD_SYMBOL_COUNT")
+        return [show(market) for market in self._several(args)]
+
+    # --- operations
+
+    def exchange_info(self, info: ExchangeInfo, call: Call, args: Args) -> bytes:
+        now = call.show_time(call.received_us)
+        if not args:
+            return info.everything(now)
+        choices = [name for name in ("symbol", "symbols", "permissions") if name in args]
+        if len(choices) > 1 or ("symbolStatus" in args and choices and choices != ["permissions"]):
+            raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+        markets: Sequence[Market] = [self._market(args)] if choices == ["symbol"] else self._several(args)
+        if choices == ["permissions"] and PERMISSION not in _permissions(args["permissions"]):
+            markets = []
+        return info.some(now, markets, show_permission_sets=args.get("showPermissionSets", True))
+
+    def depth(self, _call: Call, args: Args) -> Json:
+        market = self._market(args)
+        version, bids, asks = self._data.engine.depth(market.id, args.get("limit", 100))
+        if not self._data.shows(market):
+            bids, asks = [], []
+        return {"lastUpdateId": version, "bids": levels(market, bids), "asks": levels(market, asks)}
+
+    def trades(self, call: Call, args: Args) -> Json:
+        market = self._market(args)
+        ring = self._data.view(market.id).trades
+        limit = args.get("limit", 500)
+        first = max(args["fromId"], ring.first_id) if "fromId" in args else ring.next_id - limit
+        return [_trade(market, call, trade) for trade in ring.trades(first, first + limit)]
+
+    def aggregate_trades(self, call: Call, args: Args) -> Json:
+        market = self._market(args)
+        ring = self._data.view(market.id).trades
+        limit = args.get("limit", 500)
+        start, end = args.get("startTime"), args.get("endTime")
+        if "fromId" in args:
+            if start is not None or end is not None:
+                raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+            rows = ring.aggregates(args["fromId"], ring.next_id, limit)
+        else:
+            end_id = ring.next_id if end is None else ring.first_at(end + 1)
+            if start is None:
+                rows = ring.latest_aggregates(limit, end_id)
+            else:
+                rows = ring.aggregates(ring.first_at(start), end_id, limit)
+        return [_aggregate(market, call, row) for row in rows]
+
+    def klines(self, call: Call, args: Args) -> Json:
+        market = self._market(args)
+        interval = INTERVALS[args["interval"]]
+        offset = _time_zone(args)
+        rows = self._data.view(market.id).candles.rows(
+            interval,
+            call.received_us,
+            args.get("limit", 500),
+            start_us=args.get("startTime"),
+            end_us=args.get("endTime"),
+            offset_us=offset,
+        )
+        price, qty, show_time = market.show_price, market.show_qty, call.show_time
+        return [
+            [
+                show_time(row[0]),
+                price(row[1]),
+                price(row[2]),
+                price(row[3]),
+                price(row[4]),
+                qty(row[5]),
+                show_time(interval.shift(row[0], 1, offset) - 1),
+                price(row[6]),
+                row[7],
+                qty(row[8]),
+                price(row[9]),
+                "0",
+            ]
+            for row in rows
+        ]
+
+    def average_price(self, call: Call, args: Args) -> Json:
+        market = self._market(args)
+        average = self._data.engine.average_price(market.id)
+        return {
+            "mins": market.rules.avg_price_mins,
+            "price": market.show_price(average or 0),
+            "closeTime": call.show_time(self._data.view(market.id).last_time_us),
+        }
+
+    def ticker_day(self, call: Call, args: Args) -> Json:
+        mini = args.get("type") == "MINI"
+
+        def show(market: Market) -> Json:
+            view = self._data.view(market.id)
+            window = tickers.rolling(view, call.received_us)
+            if mini:
+                return tickers.show_mini(market, window, call.show_time)
+            return tickers.show_day(market, view, window, self._best(market), call.show_time)
+
+        return self._answer(args, show)
+
+    def ticker_window(self, call: Call, args: Args) -> Json:
+        length = parse_window(args.get("windowSize", "1d"))
+        if length is None:
+            raise api_error("INVALID_PARAMETER", "windowSize")
+        show_window = tickers.show_mini if args.get("type") == "MINI" else tickers.show_full
+
+        def show(market: Market) -> Json:
+            window = tickers.rolling(self._data.view(market.id), call.received_us, length)
+            return show_window(market, window, call.show_time)
+
+        return self._answer(args, show, bounded=True)
+
+    def ticker_trading_day(self, call: Call, args: Args) -> Json:
+        start = INTERVALS["1d"].open_of(call.received_us, _time_zone(args))
+        end = start + DAY - 1
+        show_window = tickers.show_mini if args.get("type") == "MINI" else tickers.show_full
+
+        def show(market: Market) -> Json:
+            window = tickers.since(self._data.view(market.id), start, end)
+            return show_window(market, window, call.show_time)
+
+        return self._answer(args, show, bounded=True)
+
+    def ticker_price(self, _call: Call, args: Args) -> Json:
+        def show(market: Market) -> Json:
+            last = self._data.view(market.id).last_price or 0
+            return {"symbol": market.symbol, "price": market.show_price(last)}
+
+        return self._answer(args, show)
+
+    def ticker_book(self, _call: Call, args: Args) -> Json:
+        def show(market: Market) -> Json:
+            _version, bid, bid_qty, ask, ask_qty = self._best(market)
+            return {
+                "symbol": market.symbol,
+                "bidPrice": market.show_price(bid),
+                "bidQty": market.show_qty(bid_qty),
+                "askPrice": market.show_price(ask),
+                "askQty": market.show_qty(ask_qty),
+            }
+
+        return self._answer(args, show)
+
+    def _best(self, market: Market) -> tickers.Best:
+        best = self._data.engine.best(market.id)
+        return best if self._data.shows(market) else (best[0], 0, 0, 0, 0)
+
+
+def levels(market: Market, rows: list[tuple[int, int]]) -> list[list[str]]:
+    """Book levels as the API prints them."""
+    price, qty = market.show_price, market.show_qty
+    return [[price(p), qty(q)] for p, q in rows]
+
+
+def _trade(market: Market, call: Call, trade: Trade) -> Json:
+    quote = trade.price * trade.qty // 10**market.base.decimals
+    return {
+        "id": trade.id,
+        "price": market.show_price(trade.price),
+        "qty": market.show_qty(trade.qty),
+        "quoteQty": market.show_quote(quote),
+        "time": call.show_time(trade.time_us),
+        "isBuyerMaker": trade.buyer_is_maker,
+        "isBestMatch": True,
+    }
+
+
+def _aggregate(market: Market, call: Call, row: Aggregate) -> Json:
+    return {
+        "a": row.first_id,
+        "p": market.show_price(row.price),
+        "q": market.show_qty(row.qty),
+        "f": row.first_id,
+        "l": row.last_id,
+        "T": call.show_time(row.time_us),
+        "m": row.buyer_is_maker,
+        "M": True,
+    }
+
+
+def _time_zone(args: Args) -> int:
+    offset = parse_time_zone(args.get("timeZone", "0"))
+    if offset is None:
+        raise api_error("INVALID_PARAMETER", "timeZone")
+    return offset
+
+
+def _permissions(text: str) -> list[str]:
+    """One bare value or a JSON array."""
+    if not text.startswith("["):
+        return [text]
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise api_error("INVALID_JSON", "permissions") from None
+    return [str(value) for value in values]
