@@ -28,7 +28,10 @@ def _as_fault(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """`migrations[n]` brings a file from version n to n + 1; published ones are never changed."""
+    """`migrations[n]` brings a file from version n to n + 1; published ones are never changed.
+
+    A migration is statements separated by `;`, so none of them may hold one.
+    """
 
     def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         self.path = path
