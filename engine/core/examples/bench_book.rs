@@ -153,8 +153,7 @@ fn stream() -> Vec<Message> {
             }
             54..60 => {
                 let reach = random.below(6);
-                let ticks =
-                    if side == Side::Buy { middle as u64 + reach } else { middle as u64 - reach };
+                let ticks = if side == Side::Buy { middle as u64 + reach } else { middle as u64 - reach };
                 Message::Ioc { side, ticks, lots }
             }
             kind => {
@@ -220,8 +219,5 @@ fn main() {
     }
     nanos.sort_unstable();
     let per = nanos[RUNS / 2] as f64 / MESSAGES as f64;
-    println!(
-        "{{\"name\":\"book\",\"n\":{MESSAGES},\"per_second\":{:.0},\"ns_per\":{per:.1},{about}}}",
-        1e9 / per
-    );
+    println!("{{\"name\":\"book\",\"n\":{MESSAGES},\"per_second\":{:.0},\"ns_per\":{per:.1},{about}}}", 1e9 / per);
 }
