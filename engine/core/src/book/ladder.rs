@@ -219,7 +219,8 @@ impl Ladder {
         let mut last = None;
         let mut count = 0_usize;
         for (c, chunk) in self.chunks.iter().enumerate() {
-            if (c == 0 && chunk.low != 0) || (chunk.entries.is_empty() && self.chunks.len() > 1) {
+            let is_misplaced = (c == 0 && chunk.low != 0) || last.is_some_and(|l| l >= chunk.low);
+            if is_misplaced || (chunk.entries.is_empty() && self.chunks.len() > 1) {
                 return false;
             }
             for e in &chunk.entries {

@@ -223,7 +223,7 @@ impl Book {
     #[inline]
     pub fn reduce(&mut self, handle: Handle, lots: Lots) -> Option<Lots> {
         let node = self.nodes.get_mut(handle.0 as usize)?;
-        if node.level == NONE {
+        if node.level == NONE || lots == 0 {
             return None;
         }
         let left = node.lots.checked_sub(lots)?;

@@ -136,12 +136,12 @@ pub fn command(random: &mut Random, orders: u64) -> Command {
     match random.below(100) {
         0 => Command::SetMarketStatus {
             market,
-            status: random.of(&[MarketStatus::Trading, MarketStatus::Trading, MarketStatus::Halt]),
+            status: if random.one_in(8) { random.of(MarketStatus::ALL) } else { MarketStatus::Trading },
         },
         1 => Command::UpdateMarket { market, rules: rules(random) },
         2 => Command::UpdateAccount {
             account,
-            can_trade: !random.one_in(4),
+            can_trade: !random.one_in(12),
             fees: random.one_in(2).then_some(Fees { maker: RateE8(0), taker: RateE8(77_777) }),
         },
         3 => Command::Credit { account, asset, amount: Amount(u128::from(random.below(1 << 30))) },
@@ -168,18 +168,20 @@ pub fn stream(seed: u64, len: usize) -> Vec<(TimeUs, Vec<u8>)> {
     let mut random = Random::new(seed);
     let mut commands = opening(&mut random);
     while commands.len() < len {
+        // About as many orders were accepted so far.
         let orders = commands.len() as u64 / 2;
         commands.push(command(&mut random, orders));
     }
     let mut time = 1_700_000_000_000_000;
     let mut encoded = Vec::with_capacity(len);
-    for (number, command) in commands.iter().enumerate() {
+    for (at, command) in commands.iter().enumerate() {
         time += random.below(3_000_000);
-        let session = random.below(4);
-        let number = (number as u64 + 1).saturating_sub(random.below(3));
+        // A repeat now and then; never among the first, which everything else needs.
+        let back = if at > 100 && random.one_in(20) { 2 } else { 0 };
+        let (session, number) = (random.below(4), at as u64 + 1 - back);
         let mut payload = Vec::new();
         tandem_core::codec::encode(Origin { session, number }, command, &mut payload);
-        if random.one_in(200) {
+        if at > 100 && random.one_in(200) {
             payload.pop();
         }
         encoded.push((TimeUs(time), payload));

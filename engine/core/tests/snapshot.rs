@@ -1,0 +1,97 @@
+//! Snapshots: damage is always found, and a forged one never panics and never brings an impossible state.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+
+mod support;
+
+use support::{Random, apply_all, snapshot, stream};
+use tandem_core::{Core, SnapshotError};
+
+fn a_core(seed: u64, len: usize) -> Core {
+    let mut core = Core::new();
+    apply_all(&mut core, &stream(seed, len)).unwrap();
+    core
+}
+
+#[test]
+fn an_empty_core_survives() {
+    let core = Core::new();
+    let bytes = snapshot(&core);
+    let restored = Core::restore(&bytes).unwrap();
+    assert_eq!(snapshot(&restored), bytes);
+    assert_eq!(restored.digest(), core.digest());
+}
+
+#[test]
+fn every_flipped_bit_and_every_truncation_is_found() {
+    let bytes = snapshot(&a_core(3, 400));
+    assert!(bytes.len() > 1_000);
+    for len in 0..bytes.len() {
+        assert!(Core::restore(&bytes[..len]).is_err(), "cut to {len}");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let error = Core::restore(&damaged).err();
+        assert!(
+            matches!(error, Some(SnapshotError::ChecksumWrong | SnapshotError::VersionUnknown)),
+            "bit {bit}: {error:?}"
+        );
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(Core::restore(&longer).is_err());
+}
+
+/// The checksum at the end made right again: what a forger or a faulty writer could leave.
+fn forged(mut bytes: Vec<u8>) -> Vec<u8> {
+    let len = bytes.len() - 8;
+    let checksum = Core::snapshot_checksum(&bytes[..len]);
+    bytes[len..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_forged_snapshot_is_refused_or_describes_a_possible_state() {
+    let core = a_core(4, 600);
+    let bytes = snapshot(&core);
+    let tail = stream(5, 300);
+    let (mut refused, mut accepted) = (0, 0);
+    let mut random = Random::new(1);
+    for bit in 64..(bytes.len() - 8) * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        match Core::restore(&forged(damaged)) {
+            Err(_) => refused += 1,
+            Ok(mut restored) => {
+                accepted += 1;
+                // What was believed must be able to go on.
+                if random.one_in(40) && apply_all(&mut restored, &tail).is_ok() {
+                    restored.check().unwrap();
+                }
+            }
+        }
+    }
+    assert!(refused > 5_000 && accepted > 100, "{refused} refused, {accepted} accepted");
+}
+
+#[test]
+fn forged_lengths_and_garbage_never_panic() {
+    let bytes = snapshot(&a_core(6, 300));
+    let mut random = Random::new(2);
+    for _ in 0..20_000 {
+        let mut damaged = bytes.clone();
+        for _ in 0..=random.below(3) {
+            let at = 8 + random.below(damaged.len() as u64 - 16) as usize;
+            damaged[at] = random.of(&[0, 1, 255, 127, 128]);
+        }
+        if random.one_in(2) {
+            damaged.truncate(16 + random.below(damaged.len() as u64 - 16) as usize);
+        }
+        let _ = Core::restore(&forged(damaged));
+    }
+}
