@@ -2,7 +2,8 @@
 
 Head and body have deadlines and sizes, a peer that stops reading is cut off, one address opens only so many
 connections, and what is refused before an application sees it is answered in the API's own words. Applications find the
-transport as `scope["extensions"]["tandem.transport"]`, for HTTP and WebSocket alike.
+transport as `scope["extensions"]["tandem.transport"]`, for HTTP and WebSocket alike, and for HTTP a function that sends
+a whole answer in one write as `scope["extensions"]["tandem.respond"]` (see `HttpConnection.respond`).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from tandem.domain.errors import api_error
 from tandem.platform.rate_limits import address_group
 
 TRANSPORT = "tandem.transport"
+RESPOND = "tandem.respond"
 MAX_FRAGMENTS = 64
 """Of one WebSocket message; empty fragments would grow it without ever reaching the size limit."""
 
@@ -130,10 +132,12 @@ class HttpConnection(HttpToolsProtocol):
         self._arrival = _Deadline()
         self._stall = _Deadline()
         self._extensions: dict[str, Any] = {}
+        self._served: RequestResponseCycle | None = None
+        """The request that the application is working on; pipelined ones wait for it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._extensions = {TRANSPORT: transport}
+        self._extensions = {TRANSPORT: transport, RESPOND: self.respond}
         self._address = address_group(self.client[0] if self.client else "")
         self._is_counted = True
         refusal = self._shared.open(self._address)
@@ -223,6 +227,40 @@ class HttpConnection(HttpToolsProtocol):
         # From here on the connection is counted off by the WebSocket protocol.
         self._is_counted = False
         super().handle_websocket_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Answers the request being served with one write; ASGI's two messages cost two system calls and more.
+
+        `headers` include content-length and are ours, so they are not examined. False when nothing was done because
+        the peer does not read: then ASGI's `send` waits for it.
+        """
+        cycle = self._served
+        assert cycle is not None, "nothing is being served"
+        assert not cycle.response_started, "it is answered already"
+        if cycle.disconnected:
+            return True
+        if cycle.flow.write_paused:
+            return False
+        lines = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            lines += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        if cycle.scope["method"] != "HEAD":
+            lines.append(body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        self.transport.write(b"".join(lines))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def pause_writing(self) -> None:
         super().pause_writing()

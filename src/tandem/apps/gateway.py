@@ -13,6 +13,7 @@ takes `/ws` and everything below it.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from tandem.apps.connections import RESPOND
 from tandem.apps.pipeline import Pipeline, Route, ShowTime, encode, milliseconds, time_unit
 from tandem.domain.errors import ApiError, api_error
 from tandem.domain.operation import Operation
@@ -68,8 +69,10 @@ class Gateway:
                     status, headers, body = await self._answer(methods, scope, receive)
                 except Disconnected:
                     return
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
+                respond = scope["extensions"].get(RESPOND) if "extensions" in scope else None
+                if respond is None or not respond(status, headers, body):
+                    await send({"type": "http.response.start", "status": status, "headers": headers})
+                    await send({"type": "http.response.body", "body": body})
                 return
         app = self._mounted(scope["path"])
         if app is not None:

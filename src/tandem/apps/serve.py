@@ -32,6 +32,7 @@ from tandem.identity.service import KeyService, open_keys, random_name
 from tandem.marketdata import routes as marketdata_routes
 from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.views import MarketData
+from tandem.platform import memory
 from tandem.platform.clock import SystemClock
 from tandem.platform.engine import Engine, EngineClient, EngineError
 from tandem.platform.rate_limits import RateLimiter
@@ -94,7 +95,8 @@ class Exchange:
 
     async def start(self) -> None:
         self.client.start()
-        self._tasks = [asyncio.create_task(self.hub.run()), asyncio.create_task(self.sockets.sweep())]
+        chores = (self.hub.run(), self.sockets.sweep(), memory.collect_rarely())
+        self._tasks = [asyncio.create_task(chore) for chore in chores]
         data = Path(self.settings.data)
         wanted = self.settings.demo
         if wanted or (wanted is None and (data / DEMO_FILE).exists()):
@@ -179,6 +181,7 @@ async def _serve(engine: Engine, keys: KeyService, settings: Settings, begin: fl
     stop, stop_servers = asyncio.Event(), asyncio.Event()
     stop_on_signals(stop)
     await exchange.start()
+    memory.settle()
     key = secrets.token_hex(32)
     servers = [
         asyncio.create_task(

@@ -85,28 +85,32 @@ def _ascii(raw: bytes) -> str:
         raise api_error("INVALID_SIGNATURE") from None
 
 
+_NO_MARKS = bytes(set(range(256)) - set(b"&="))
+_MARKS = tuple(b"=&" * count + b"=" for count in range(MAX_PARAMETERS))
+
+
 def read_pairs(raw: bytes, values: dict[str, str]) -> int:
     """Adds the pairs of `raw` to the empty `values`; how many there were. Raises ApiError."""
+    # What is left of `a=1&b=2` without its text must be `=&=`: every pair has one `=`, and no pair is empty.
+    marks = raw.translate(None, _NO_MARKS)
+    count = (len(marks) + 1) // 2
+    if count > MAX_PARAMETERS:
+        raise api_error("TOO_MANY_PARAMETERS")
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         raise api_error("ILLEGAL_CHARS") from None
-    if not text.isprintable():
+    if not (text.isprintable() and marks == _MARKS[count - 1]):
         raise api_error("ILLEGAL_CHARS")
-    pairs = text.split("&")
-    count = len(pairs)
-    if text.count("=") != count:
+    parts = text.replace("&", "=").split("=")
+    values.update(zip(parts[::2], parts[1::2], strict=True))
+    if "" in values:
         raise api_error("ILLEGAL_CHARS")
-    if count > MAX_PARAMETERS:
-        raise api_error("TOO_MANY_PARAMETERS")
-    is_escaped = "%" in text or "+" in text
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (equals and name):
-            raise api_error("ILLEGAL_CHARS")
-        values[name] = unescape(value.replace("+", " ")) if is_escaped else value
     if len(values) != count or "signature" in values:
         raise api_error("DUPLICATE_PARAMETERS")
+    if "%" in text or "+" in text:
+        for name, value in values.items():
+            values[name] = unescape(value.replace("+", " "))
     return count
 
 
