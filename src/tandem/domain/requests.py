@@ -178,28 +178,28 @@ def read_frame(raw: bytes | str) -> Frame:
         _refuse_duplicates(data, len(top) + len(params))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise FrameError("Invalid JSON Request", identity) from None
-    return Frame(identity, method, read_json(params))
+    return Frame(identity, method, _read_params(params))
 
 
-def read_json(params: dict[str, msgspec.Raw]) -> Sent:
+def _read_params(params: dict[str, msgspec.Raw]) -> Sent:
     """Raises ApiError. Numbers and booleans keep the text that came, since that is what was signed."""
-    values: dict[str, str] = {}
     if len(params) > MAX_PARAMETERS:
         raise api_error("TOO_MANY_PARAMETERS")
-    for name, raw in params.items():
-        literal = bytes(raw)
-        try:
-            if literal[0] == 34:  # a string
-                text = literal[1:-1].decode() if b"\\" not in literal else _DECODE_STRING(literal)
-            else:
-                text = "" if literal == b"null" else literal.decode()
-        except (UnicodeDecodeError, msgspec.DecodeError):
-            raise api_error("ILLEGAL_CHARS") from None
-        if not (text.isprintable() and name.isprintable()):
-            raise api_error("ILLEGAL_CHARS")
-        values[name] = text
+    values: dict[str, str] = {}
+    try:
+        for name, raw in params.items():
+            text = str(raw, "utf-8")
+            if text[0] == '"':
+                text = text[1:-1] if "\\" not in text else _DECODE_STRING(raw)
+            elif text == "null":
+                text = ""
+            values[name] = text
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        raise api_error("ILLEGAL_CHARS") from None
     signature = values.pop("signature", None)
-    if any("&" in text for text in values.values()):
+    # Joined as they would be signed, the values must neither hold control characters nor the separator.
+    joined = "".join(values) + "".join(values.values())
+    if not joined.isprintable() or "&" in joined or not (signature or "").isprintable():
         raise api_error("ILLEGAL_CHARS")
     return Sent(values, len(params), None, signature)
 
