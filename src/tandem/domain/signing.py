@@ -4,6 +4,7 @@ Times are microseconds inside; a client's may be milliseconds or microseconds.
 """
 
 import re
+from functools import lru_cache
 
 from tandem.domain.errors import api_error
 from tandem.domain.parameters import microseconds, read_integer
@@ -31,6 +32,12 @@ def read_window(values: dict[str, str]) -> int:
     text = values.get("recvWindow")
     if text is None:
         return DEFAULT_WINDOW_US
+    return _window_us(text)
+
+
+@lru_cache(maxsize=1024)
+def _window_us(text: str) -> int:
+    """Clients send the same few texts all the time."""
     if not text:
         raise api_error("PARAM_EMPTY", "recvWindow")
     if not _is_window(text):
