@@ -36,7 +36,7 @@ class StreamConnection(Socket):
     """A `Subscriber` of the hub, and the `Subscriptions` that its requests act on."""
 
     def __init__(self, app: "StreamApp", scope: Scope, send: Send, *, combined: bool, unit: int) -> None:
-        super().__init__(scope, send, app.sockets.limits)
+        super().__init__(scope, send, app.sockets)
         self._app = app
         self._unit = unit
         self._combined = combined

@@ -46,6 +46,8 @@ class SocketLimits:
 
 
 SWEEP_SECONDS = 1.0
+MAX_TURN_BYTES = 64 * 1024
+"""Of one socket; more is written before the turn of the loop ends."""
 
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
@@ -71,54 +73,6 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8), payload)
 
 
-class Socket:
-    """An accepted connection. `close` is safe at any time; nothing is written after it."""
-
-    def __init__(self, scope: Scope, send: Send, limits: SocketLimits) -> None:
-        self._transport: Transport = scope["extensions"]["tandem.transport"]
-        self._send = send
-        self._max_waiting = limits.max_waiting_bytes
-        self._closing: asyncio.Task[None] | None = None
-        self.is_cut_off = False
-
-    def wrap_notice(self, event: bytes) -> bytes:
-        """An event for every socket in the form of this one."""
-        return event
-
-    def push(self, frame: bytes) -> None:
-        """Writes one whole frame, or cuts the client off when too much is waiting already."""
-        transport = self._transport
-        if self._closing is not None or transport.is_closing():
-            return
-        transport.write(frame)
-        if transport.get_write_buffer_size() > self._max_waiting:
-            self.cut_off()
-
-    def push_text(self, payload: bytes) -> None:
-        self.push(text_frame(payload))
-
-    def check_waiting(self) -> None:
-        """Answers to pings are written by the server itself and count as well."""
-        if self._transport.get_write_buffer_size() > self._max_waiting:
-            self.cut_off()
-
-    def cut_off(self) -> None:
-        self.is_cut_off = True
-        self._transport.abort()
-
-    def close(self, code: int, reason: str) -> asyncio.Task[None]:
-        """Begins the closing handshake; the application's next `receive` is the disconnect."""
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close(code, reason))
-        return self._closing
-
-    async def _close(self, code: int, reason: str) -> None:
-        try:
-            await asyncio.wait_for(self._send({"type": "websocket.close", "code": code, "reason": reason}), 5)
-        except (OSError, RuntimeError, TimeoutError):  # the client is gone, is being closed, or does not read
-            self._transport.abort()
-
-
 class Sockets:
     """All open sockets, for what concerns every one of them."""
 
@@ -130,11 +84,23 @@ class Sockets:
         self.cut_off = 0
         """How many clients were cut off because they did not read."""
         self._open: set[Socket] = set()
+        self._unflushed: list[Socket] = []
         self._attempts: dict[str, int] = {}
         self._attempts_window = 0
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def flush_soon(self, socket: "Socket") -> None:
+        """At the end of this turn of the loop."""
+        if not self._unflushed:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unflushed.append(socket)
+
+    def _flush(self) -> None:
+        sockets, self._unflushed = self._unflushed, []
+        for socket in sockets:
+            socket.flush()
 
     def count_attempt(self, address: str) -> None:
         """Raises ApiError when an address connects too often."""
@@ -147,10 +113,10 @@ class Sockets:
         if 0 < self.limits.attempts_per_5_minutes < count:
             raise api_error("TOO_MANY_REQUESTS")
 
-    def add(self, socket: Socket) -> None:
+    def add(self, socket: "Socket") -> None:
         self._open.add(socket)
 
-    def discard(self, socket: Socket) -> None:
+    def discard(self, socket: "Socket") -> None:
         self._open.discard(socket)
         self.cut_off += socket.is_cut_off
 
@@ -173,6 +139,72 @@ class Sockets:
                 socket.check_waiting()
             for function in self.every_second:
                 function()
+
+
+class Socket:
+    """An accepted connection. `close` is safe at any time; nothing is written after it.
+
+    What is pushed in one turn of the loop is written at once at its end: a burst costs a socket one system call.
+    """
+
+    def __init__(self, scope: Scope, send: Send, sockets: Sockets) -> None:
+        self._transport: Transport = scope["extensions"]["tandem.transport"]
+        self._send = send
+        self._sockets = sockets
+        self._max_waiting = sockets.limits.max_waiting_bytes
+        self._frames: list[bytes] = []
+        self._frames_bytes = 0
+        self._closing: asyncio.Task[None] | None = None
+        self.is_cut_off = False
+
+    def wrap_notice(self, event: bytes) -> bytes:
+        """An event for every socket in the form of this one."""
+        return event
+
+    def push(self, frame: bytes) -> None:
+        """Sends one whole frame soon."""
+        frames = self._frames
+        if not frames:
+            self._sockets.flush_soon(self)
+        frames.append(frame)
+        self._frames_bytes += len(frame)
+        if self._frames_bytes > MAX_TURN_BYTES:
+            self.flush()
+
+    def push_text(self, payload: bytes) -> None:
+        self.push(text_frame(payload))
+
+    def flush(self) -> None:
+        """Writes what was pushed, and cuts the client off when too much is waiting."""
+        frames, transport = self._frames, self._transport
+        if frames and self._closing is None and not transport.is_closing():
+            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            self.check_waiting()
+        frames.clear()
+        self._frames_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the client has not taken yet. Answers to pings are written by the server itself and count as well."""
+        return self._transport.get_write_buffer_size() + self._frames_bytes
+
+    def check_waiting(self) -> None:
+        if self._transport.get_write_buffer_size() > self._max_waiting:
+            self.is_cut_off = True
+            self._transport.abort()
+
+    def close(self, code: int, reason: str) -> asyncio.Task[None]:
+        """Begins the closing handshake; the application's next `receive` is the disconnect."""
+        if self._closing is None:
+            self.flush()
+            self._closing = asyncio.ensure_future(self._close(code, reason))
+        return self._closing
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            await asyncio.wait_for(self._send({"type": "websocket.close", "code": code, "reason": reason}), 5)
+        except (OSError, RuntimeError, TimeoutError):  # the client is gone, is being closed, or does not read
+            self._transport.abort()
 
 
 class MessageRate:

@@ -35,6 +35,10 @@ from tandem.trading.user_stream import UserStreams
 
 CONNECT_WEIGHT = 2
 SESSION_WEIGHT = 2
+MAX_UNREAD_BYTES = 256 * 1024
+"""While a client leaves more than this unread, no more of its requests are taken: asking for much at once makes it wait,
+and it is cut off only when it reads nothing at all, or no events."""
+UNREAD_SECONDS = 0.005
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -44,7 +48,7 @@ class WsApiConnection(Socket):
     def __init__(
         self, app: "WsApiApp", scope: Scope, send: Send, address: str, show_time: ShowTime, returns_limits: bool
     ) -> None:
-        super().__init__(scope, send, app.sockets.limits)
+        super().__init__(scope, send, app.sockets)
         self.address = address
         self.show_time = show_time
         self.returns_limits = returns_limits
@@ -124,6 +128,8 @@ class WsApiApp:
 
     async def _serve(self, connection: WsApiConnection, receive: Receive) -> None:
         while True:
+            while connection.waiting_bytes > MAX_UNREAD_BYTES:  # noqa: ASYNC110  (a transport has no such event)
+                await asyncio.sleep(UNREAD_SECONDS)
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
