@@ -359,16 +359,19 @@ fn memory() {
     }
     let bytes = (resident() - before) as f64 / MILLION as f64;
     println!("{{\"name\":\"core_bytes_per_account\",\"n\":{MILLION},\"bytes\":{bytes:.0}}}");
-    let started = Instant::now();
     let mut snapshot = Vec::new();
-    driver.core.snapshot(&mut snapshot);
-    let written = started.elapsed().as_millis();
-    let restored = Core::restore(&snapshot).unwrap();
-    assert_eq!(restored.digest(), driver.core.digest());
+    let written = timed(|| driver.core.snapshot(&mut snapshot));
+    let mut restored = None;
+    let read = timed(|| restored = Core::restore(&snapshot).ok());
+    assert_eq!(restored.map(|core| core.digest()), Some(driver.core.digest()));
+    let millis = |nanos: u128| nanos / 1_000_000;
     println!(
-        "{{\"name\":\"core_snapshot\",\"bytes\":{},\"write_ms\":{written},\"restore_ms\":{}}}",
+        "{{\"name\":\"core_snapshot\",\"bytes\":{},\"write_ms\":{},\"write_cpu_ms\":{},\"restore_ms\":{},\"restore_cpu_ms\":{}}}",
         snapshot.len(),
-        started.elapsed().as_millis() - written
+        millis(written.0),
+        millis(written.1),
+        millis(read.0),
+        millis(read.1)
     );
 }
 

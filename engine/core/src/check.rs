@@ -1,7 +1,5 @@
 //! The full fold of all invariants: slow, complete, and the judge of every restored snapshot.
 
-use std::collections::BTreeMap;
-
 use crate::admin::CREDITED_MAX;
 use crate::book::Maker;
 use crate::broken::Broken;
@@ -10,8 +8,31 @@ use crate::ledger::{OpenList, Wallet};
 use crate::market::{Market, NUMBER_MAX, rates_are_valid, rules_are_valid};
 use crate::types::{AccountId, AssetId, OrderId, OrderKind, Side};
 
-/// Locked funds by account and asset.
-type Locks = BTreeMap<(u32, u32), u128>;
+/// What the open orders lock: one sum beside each balance, the wallets' one after the other.
+struct Locks {
+    /// Where each wallet's sums start.
+    starts: Vec<usize>,
+    sums: Vec<u128>,
+}
+
+impl Locks {
+    fn new(wallets: &[Wallet]) -> Self {
+        let mut len = 0_usize;
+        let mut starts = Vec::with_capacity(wallets.len());
+        for wallet in wallets {
+            starts.push(len);
+            len = len.saturating_add(wallet.balances().len());
+        }
+        Self { starts, sums: vec![0; len] }
+    }
+
+    fn add(&mut self, wallets: &[Wallet], owner: u32, asset: AssetId, amount: u128) -> Option<()> {
+        let place = wallets.get(owner as usize)?.place_of(asset)?;
+        let sum = self.sums.get_mut(self.starts.get(owner as usize)?.checked_add(place)?)?;
+        *sum = sum.checked_add(amount)?;
+        Some(())
+    }
+}
 
 fn ensure(is_true: bool, broken: Broken) -> Result<(), Broken> {
     if is_true { Ok(()) } else { Err(broken) }
@@ -26,7 +47,7 @@ impl Core {
             return Err(broken);
         }
         self.check_names()?;
-        let mut locks = Locks::new();
+        let mut locks = Locks::new(&self.ledger.wallets);
         for market in &self.markets {
             self.check_market(market, &mut locks)?;
         }
@@ -105,9 +126,7 @@ impl Core {
             Side::Buy => (market.quote, market.quote_amount(maker.ticks, maker.lots)),
             Side::Sell => (market.base, u128::from(market.qty(maker.lots).0)),
         };
-        let sum = locks.entry((maker.owner, asset.0)).or_insert(0);
-        *sum = sum.checked_add(amount).ok_or(Broken::BalanceOverflow)?;
-        Ok(())
+        locks.add(&self.ledger.wallets, maker.owner, asset, amount).ok_or(Broken::LocksNotOrders)
     }
 
     /// Every open order is in exactly one list, its owner's, oldest first.
@@ -124,16 +143,14 @@ impl Core {
     }
 
     fn check_locks(&self, locks: &Locks) -> Result<(), Broken> {
-        let mut nonzero = 0_usize;
-        for (account, wallet) in (0_u32..).zip(&self.ledger.wallets) {
+        let mut sums = locks.sums.iter();
+        for wallet in &self.ledger.wallets {
             check_wallet(wallet, self.assets.len())?;
-            for (asset, balance) in wallet.balances() {
-                let needed = locks.get(&(account, asset.0)).copied().unwrap_or(0);
-                ensure(balance.locked.0 == needed, Broken::LocksNotOrders)?;
-                nonzero = nonzero.saturating_add(usize::from(needed != 0));
+            for (_, balance) in wallet.balances() {
+                ensure(sums.next() == Some(&balance.locked.0), Broken::LocksNotOrders)?;
             }
         }
-        ensure(nonzero == locks.len(), Broken::LocksNotOrders)
+        Ok(())
     }
 
     fn check_funds(&self) -> Result<(), Broken> {

@@ -83,7 +83,20 @@ impl Index {
     }
 
     fn grow(&mut self) -> Option<()> {
-        let size = self.slots.len().checked_mul(2)?.max(SLOTS_MIN);
+        self.resize(self.slots.len().checked_mul(2)?.max(SLOTS_MIN))
+    }
+
+    /// Makes room for `more` places at once.
+    pub(crate) fn reserve(&mut self, more: usize) -> Option<()> {
+        let needed = self.len.checked_add(more)?;
+        let mut size = self.slots.len().max(SLOTS_MIN);
+        while needed.checked_mul(4)? > size.checked_mul(3)? {
+            size = size.checked_mul(2)?;
+        }
+        if size > self.slots.len() { self.resize(size) } else { Some(()) }
+    }
+
+    fn resize(&mut self, size: usize) -> Option<()> {
         let old = std::mem::replace(&mut self.slots, vec![0; size]);
         for slot in old {
             if slot != 0 {

@@ -78,6 +78,15 @@ fn insert_exact<T>(entries: &mut Vec<T>, at: usize, value: T) {
 }
 
 impl Wallet {
+    pub(crate) fn reserve_exact(&mut self, more: usize) {
+        self.balances.reserve_exact(more);
+    }
+
+    /// Where the balance of an asset is among the others.
+    pub(crate) fn place_of(&self, asset: AssetId) -> Option<usize> {
+        place(&self.balances, asset.0, |e| e.0.0).ok()
+    }
+
     pub(crate) fn balances(&self) -> &[(AssetId, Balance)] {
         &self.balances
     }

@@ -47,6 +47,13 @@ fn client_hash(account: u32, id: &ClientOrderId) -> u64 {
 }
 
 impl Orders {
+    /// Makes room for `more` orders at once.
+    pub(crate) fn reserve(&mut self, more: usize) -> Option<()> {
+        self.book.reserve(more);
+        self.resting.reserve(more);
+        self.by_id.reserve(more)
+    }
+
     #[inline]
     pub(crate) fn get(&self, handle: Handle) -> Option<&Resting> {
         self.resting.get(handle.index() as usize)

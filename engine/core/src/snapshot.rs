@@ -184,7 +184,11 @@ impl Core {
     }
 
     fn read_accounts(&mut self, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let count = ids(r.len(ACCOUNT_SIZE_MIN)?)?;
+        let len = r.len(ACCOUNT_SIZE_MIN)?;
+        let count = ids(len)?;
+        self.accounts.reserve(len);
+        self.ledger.wallets.reserve(len);
+        self.names.reserve(len).ok_or(SnapshotError::FieldInvalid)?;
         for id in 0..count {
             let account =
                 Account { id: AccountId(id), name: r.text()?, can_trade: r.flag()?, fees: r.optional_fees()? };
@@ -205,7 +209,9 @@ impl Core {
     fn read_balances(&mut self, account: AccountId, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let wallet = self.ledger.wallet_mut(account)?;
         let mut last = None;
-        for _ in 0..r.len(BALANCE_SIZE)? {
+        let count = r.len(BALANCE_SIZE)?;
+        wallet.reserve_exact(count);
+        for _ in 0..count {
             let asset = AssetId(r.u32()?);
             let balance = Balance { free: Amount(r.u128()?), locked: Amount(r.u128()?) };
             if last >= Some(asset) {
@@ -245,7 +251,9 @@ impl Core {
 
     fn read_orders(&self, market: &mut Market, side: Side, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let mut best = None;
-        for _ in 0..r.len(ORDER_SIZE_MIN)? {
+        let count = r.len(ORDER_SIZE_MIN)?;
+        market.orders.reserve(count).ok_or(SnapshotError::FieldInvalid)?;
+        for _ in 0..count {
             let (id, owner) = (OrderId(r.u64()?), AccountId(r.u32()?));
             let (ticks, lots) = (r.u64()?, r.u64()?);
             let resting = read_resting(r)?;

@@ -101,6 +101,11 @@ impl Book {
         Self { bids: Ladder::new(0), asks: Ladder::new(u64::MAX), nodes: Vec::new(), free: NONE, count: 0, version: 0 }
     }
 
+    /// Makes room for `more` orders at once.
+    pub fn reserve(&mut self, more: usize) {
+        self.nodes.reserve(more);
+    }
+
     /// How often a level's total has changed.
     #[inline]
     pub const fn version(&self) -> u64 {
