@@ -6,7 +6,7 @@ whichever transport carried it. What remains unread is refused last.
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -44,15 +44,15 @@ _decode_list = msgspec.json.Decoder(list[str]).decode
 class Parameters:
     """The readers of one operation's parameters, made once."""
 
-    __slots__ = ("_edge", "_readers", "names")
+    __slots__ = ("_known", "_readers")
 
     def __init__(self, params: tuple[Param, ...], edge: frozenset[str] = frozenset()) -> None:
         """`edge` are names that may come too and are read by the edge itself (timestamp, recvWindow, apiKey)."""
-        self.names: Final = frozenset(param.name for param in params)
-        self._edge = edge
+        names = frozenset(param.name for param in params)
+        assert len(names) == len(params), "a parameter is declared twice"
+        assert not names & (edge | {"signature"}), "the edge reads these itself"
+        self._known = names | edge
         self._readers = tuple((param.name, param.mandatory, reader(param)) for param in params)
-        assert len(self.names) == len(params), "a parameter is declared twice"
-        assert not self.names & (edge | {"signature"}), "the edge reads these itself"
 
     def read(self, sent: Sent) -> dict[str, Any]:
         """Raises ApiError."""
@@ -66,14 +66,10 @@ class Parameters:
                 raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", name)
             elif text is not None:
                 raise api_error("PARAM_EMPTY", name)
-        if len(args) != len(values):
-            self._check_all_read(sent)
+        if len(args) != len(values) and not values.keys() <= self._known:
+            unread = len(values.keys() - self._known)
+            raise api_error("UNREAD_PARAMETERS", sent.count - unread, sent.count)
         return args
-
-    def _check_all_read(self, sent: Sent) -> None:
-        unread = [name for name in sent.values if name not in self.names and name not in self._edge]
-        if unread:
-            raise api_error("UNREAD_PARAMETERS", sent.count - len(unread), sent.count)
 
 
 def reader(param: Param) -> Read:
