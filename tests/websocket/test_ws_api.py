@@ -231,14 +231,14 @@ async def test_the_weight_is_shared_and_a_ban_ends_the_connection(tmp_path: Path
         assert 0 < limited["data"]["retryAfter"] - limited["data"]["serverTime"] <= 60_000
 
 
-async def test_asking_for_much_at_once_makes_the_client_wait(venue: Venue) -> None:
-    for price in range(1, 400):
-        venue.engine.place_order(venue.accounts["alice"], 0, 0, 0, 0, price * 10**8, 10**4, 0, f"d{price}", -1)
-    await venue.place("alice", 0, 400, 1)
-    request = {"id": 1, "method": "depth", "params": {"symbol": "BTCUSDT", "limit": 5000}}
-    async with venue.open("/ws-api/v3") as api:
+async def test_asking_for_much_at_once_makes_the_client_wait(tmp_path: Path) -> None:
+    request = json.dumps({"id": 1, "method": "depth", "params": {"symbol": "BTCUSDT", "limit": 5000}})
+    async with running(tmp_path / "data", weight_per_minute=0) as venue, venue.open("/ws-api/v3") as api:
+        for price in range(1, 400):
+            venue.engine.place_order(venue.accounts["alice"], 0, 0, 0, 0, price * 10**8, 10**4, 0, f"d{price}", -1)
+        await venue.place("alice", 0, 400, 1)
         for _ in range(200):
-            await api.send(json.dumps(request))
+            await api.send(request)
         answers = await receive(api, 200)
         assert {len(answer["result"]["bids"]) for answer in answers} == {400}
         assert venue.exchange.sockets.cut_off == 0

@@ -36,8 +36,8 @@ from tandem.trading.user_stream import UserStreams
 CONNECT_WEIGHT = 2
 SESSION_WEIGHT = 2
 MAX_UNREAD_BYTES = 256 * 1024
-"""While a client leaves more than this unread, no more of its requests are taken: asking for much at once makes it wait,
-and it is cut off only when it reads nothing at all, or no events."""
+"""While a client leaves more than this unread, no more of its requests are taken: asking for much at once makes it
+wait, and it is cut off only when it reads nothing at all, or no events."""
 UNREAD_SECONDS = 0.005
 _BOOLEANS = {"true": True, "false": False}
 
