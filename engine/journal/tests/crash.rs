@@ -133,7 +133,7 @@ fn power_loss_at_every_call_loses_nothing_acknowledged() {
 fn power_loss_during_recovery_loses_nothing_either() {
     let ops = script_ops();
     let mut recoveries = 0;
-    for after in (0..=ops).step_by(5) {
+    for after in (0..=ops).step_by(2) {
         let (storage, promised) = crashed(after);
         for tear in [Tear::Everything, Tear::HalfOfLast, Tear::Sectors(after), Tear::Sectors(after + 7)] {
             for second in 0.. {
