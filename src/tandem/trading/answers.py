@@ -141,19 +141,18 @@ def placed(result: Result, listing: Listing, style: str, show_time: ShowTime) ->
 
 
 def _amounts(order: Order, listing: Listing) -> str:
-    terms = order.terms
     return (
-        f'"price":"{listing.show_quote(terms.price)}","origQty":"{listing.show_qty(terms.qty)}"'
+        f'"price":"{listing.show_quote(order.price)}","origQty":"{listing.show_qty(order.qty)}"'
         f',"executedQty":"{listing.show_qty(order.filled)}"'
-        f',"origQuoteOrderQty":"{listing.show_quote(terms.quote_qty)}"'
+        f',"origQuoteOrderQty":"{listing.show_quote(order.quote_qty)}"'
         f',"cummulativeQuoteQty":"{listing.show_quote(order.filled_quote)}"'
-        f',"status":"{order.status}","timeInForce":"{names.TIMES_IN_FORCE[terms.tif]}"'
-        f',"type":"{names.KINDS[terms.kind]}","side":"{names.SIDES[terms.side]}"'
+        f',"status":"{order.status}","timeInForce":"{names.TIMES_IN_FORCE[order.tif]}"'
+        f',"type":"{names.KINDS[order.kind]}","side":"{names.SIDES[order.side]}"'
     )
 
 
 def _tail(order: Order, listing: Listing) -> str:
-    text = f',"selfTradePreventionMode":"{names.STP_MODES[order.terms.stp]}"{_strategy(order.terms)}'
+    text = f',"selfTradePreventionMode":"{names.STP_MODES[order.stp]}"{_strategy(order)}'
     if order.prevented:
         text += _prevention(order.prevented_match_id, listing.show_qty(order.prevented))
     return text
@@ -182,14 +181,12 @@ def queried(order: Order, listing: Listing, show_time: ShowTime) -> str:
 
 
 def traded(fill: Fill, listing: Listing, show_time: ShowTime) -> str:
-    trade = fill.trade
-    side = trade.taker_side ^ fill.is_maker
-    fee = trade.maker_fee if fill.is_maker else trade.taker_fee
+    side = fill.side
     return (
         f'{{"symbol":{listing.symbol_json},"id":{fill.id},"orderId":{fill.order_id},"orderListId":-1'
-        f',"price":"{listing.show_quote(trade.price)}","qty":"{listing.show_qty(trade.qty)}"'
-        f',"quoteQty":"{listing.show_quote(trade.quote_amount)}"'
-        f',"commission":"{listing.show_received(side, fee)}","commissionAsset":{listing.assets_json[side]}'
+        f',"price":"{listing.show_quote(fill.price)}","qty":"{listing.show_qty(fill.qty)}"'
+        f',"quoteQty":"{listing.show_quote(fill.quote_amount)}"'
+        f',"commission":"{listing.show_received(side, fill.fee)}","commissionAsset":{listing.assets_json[side]}'
         f',"time":{show_time(fill.time_us)},"isBuyer":{"false" if side else "true"}'
         f',"isMaker":{"true" if fill.is_maker else "false"},"isBestMatch":true}}'
     )

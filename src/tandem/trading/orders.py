@@ -36,16 +36,23 @@ by_order_id = attrgetter("id")
 by_accepted_us = attrgetter("accepted_us")
 
 
-# Without cycle collection: hundreds of thousands of these live long, and a full collection that walks them stops the
-# process for a tenth of a second. None is in a cycle once its blotter has let it go.
+# Without cycle collection, and copied from events, which have it: hundreds of thousands of these live long, and a full
+# collection that walks them stops the process for a tenth of a second. None is in a cycle once its blotter let it go.
 class Order(msgspec.Struct, eq=False, gc=False):
     """An order and what became of it. Amounts in minor units, times in microseconds."""
 
-    terms: OrderAccepted | OpenOrder
-    """As it was accepted: side, kind, tif, price, qty, quote_qty, stp, strategy_id, strategy_type."""
     blotter: "Blotter"
     id: int
     account: int
+    side: int
+    kind: int
+    tif: int
+    price: int
+    qty: int
+    quote_qty: int
+    stp: int
+    strategy_id: int | None
+    strategy_type: int | None
     client_id: str
     left: int
     accepted_us: int
@@ -66,13 +73,17 @@ class Fill(msgspec.Struct, eq=False, gc=False):
     """One side of a trade."""
 
     id: int
-    trade: Traded
+    """Of the trade."""
+    order_id: int
+    market: int
     time_us: int
+    side: int
     is_maker: bool
-
-    @property
-    def order_id(self) -> int:
-        return self.trade.maker_order if self.is_maker else self.trade.taker_order
+    price: int
+    qty: int
+    quote_amount: int
+    fee: int
+    """In what the side receives."""
 
 
 class PreventedMatch(msgspec.Struct, eq=False, gc=False):
@@ -205,9 +216,25 @@ class OrderView:
             self.observer.accepted(order, result)
 
     def _order(self, terms: OrderAccepted | OpenOrder, time_us: int) -> Order:
-        account = terms.account
-        blotter = self._blotter(account, terms.market)
-        return Order(terms, blotter, terms.order_id, account, terms.client_order_id, terms.qty, time_us, time_us)
+        account, qty = terms.account, terms.qty
+        return Order(
+            self._blotter(account, terms.market),
+            terms.order_id,
+            account,
+            terms.side,
+            terms.kind,
+            terms.tif,
+            terms.price,
+            qty,
+            terms.quote_qty,
+            terms.stp,
+            terms.strategy_id,
+            terms.strategy_type,
+            terms.client_order_id,
+            qty,
+            time_us,
+            time_us,
+        )
 
     def _file(self, order: Order) -> None:
         self.by_id[order.id] = order
@@ -219,15 +246,19 @@ class OrderView:
         blotter.account.updated_us = order.updated_us
 
     def _trade(self, event: Traded, result: Result) -> None:
-        trade_id, time_us = event.trade_id, result.time_us
-        self._fill(self.by_id[event.taker_order], Fill(trade_id, event, time_us, False), event.taker_left, result)
-        self._fill(self.by_id[event.maker_order], Fill(trade_id, event, time_us, True), event.maker_left, result)
+        taker, maker, side = event.taker_order, event.maker_order, event.taker_side
+        trade_id, market, time_us = event.trade_id, event.market, result.time_us
+        price, qty, amount = event.price, event.qty, event.quote_amount
+        took = Fill(trade_id, taker, market, time_us, side, False, price, qty, amount, event.taker_fee)
+        made = Fill(trade_id, maker, market, time_us, 1 - side, True, price, qty, amount, event.maker_fee)
+        self._fill(self.by_id[taker], took, event.taker_left, result)
+        self._fill(self.by_id[maker], made, event.maker_left, result)
 
     def _fill(self, order: Order, fill: Fill, left: int, result: Result) -> None:
         if self._limiter is not None and not order.filled:
             self._limiter.order_filled(order.account, fill.time_us, is_maker=fill.is_maker)
-        order.filled += fill.trade.qty
-        order.filled_quote += fill.trade.quote_amount
+        order.filled += fill.qty
+        order.filled_quote += fill.quote_amount
         order.left = left
         order.updated_us = order.blotter.account.updated_us = fill.time_us
         order.blotter.fills.append(fill)
@@ -320,7 +351,7 @@ class OrderView:
             blotter.forgotten = 0
 
     def _forget_fill(self, account: int, fill: Fill) -> None:
-        blotter = self.accounts[account].blotters[fill.trade.market]
+        blotter = self.accounts[account].blotters[fill.market]
         blotter.first_fill += 1
         if blotter.first_fill > COMPACT_ABOVE and blotter.first_fill * 2 > len(blotter.fills):
             del blotter.fills[: blotter.first_fill]

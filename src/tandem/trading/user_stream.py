@@ -76,19 +76,16 @@ class UserStreams:
 
     def traded(self, order: Order, fill: Fill, result: Result) -> None:
         listing = self._listings.by_id(order.blotter.market)
-        trade = fill.trade
-        side = order.terms.side
-        fee = trade.maker_fee if fill.is_maker else trade.taker_fee
         self._report(
             order,
             result,
             "TRADE",
-            last_qty=listing.show_qty(trade.qty),
-            last_price=listing.show_quote(trade.price),
-            last_quote=listing.show_quote(trade.quote_amount),
-            fee=listing.show_received(side, fee),
-            fee_asset=listing.assets_json[side],
-            trade_id=trade.trade_id,
+            last_qty=listing.show_qty(fill.qty),
+            last_price=listing.show_quote(fill.price),
+            last_quote=listing.show_quote(fill.quote_amount),
+            fee=listing.show_received(fill.side, fill.fee),
+            fee_asset=listing.assets_json[fill.side],
+            trade_id=fill.id,
             is_on_book=order.status == names.PARTIALLY_FILLED and _may_rest(order),
             is_maker=fill.is_maker,
             is_trade=True,
@@ -170,12 +167,11 @@ class UserStreams:
         more: str = "",
     ) -> None:
         listing = self._listings.by_id(order.blotter.market)
-        terms = order.terms
         self._execution = max(self._execution + 1, result.seq * EXECUTIONS_PER_COMMAND)
         head = (
-            f'"s":{listing.symbol_json},"c":"{order.client_id}","S":"{names.SIDES[terms.side]}"'
-            f',"o":"{names.KINDS[terms.kind]}","f":"{names.TIMES_IN_FORCE[terms.tif]}"'
-            f',"q":"{listing.show_qty(terms.qty)}","p":"{listing.show_quote(terms.price)}"'
+            f'"s":{listing.symbol_json},"c":"{order.client_id}","S":"{names.SIDES[order.side]}"'
+            f',"o":"{names.KINDS[order.kind]}","f":"{names.TIMES_IN_FORCE[order.tif]}"'
+            f',"q":"{listing.show_qty(order.qty)}","p":"{listing.show_quote(order.price)}"'
             f',"P":"{listing.zero_quote}","F":"{listing.zero_qty}","g":-1,"C":"{order.orig_client_id}"'
             f',"x":"{execution}","X":"{order.status}","r":"NONE","i":{order.id}'
             f',"l":"{last_qty or listing.zero_qty}","z":"{listing.show_qty(order.filled)}"'
@@ -186,7 +182,7 @@ class UserStreams:
         )
         tail = (
             f'"Z":"{listing.show_quote(order.filled_quote)}","Y":"{last_quote or listing.zero_quote}"'
-            f',"Q":"{listing.show_quote(terms.quote_qty)}","V":"{names.STP_MODES[terms.stp]}"'
+            f',"Q":"{listing.show_quote(order.quote_qty)}","V":"{names.STP_MODES[order.stp]}"'
             f"{_strategy(order)}{more}"
         )
         for unit, sinks in self._listeners(order.account):
@@ -209,10 +205,10 @@ def _flag(value: bool) -> str:
 
 def _may_rest(order: Order) -> bool:
     """Whether what is left of it belongs in the book."""
-    return names.KINDS[order.terms.kind] != "MARKET" and names.TIMES_IN_FORCE[order.terms.tif] == "GTC"
+    return names.KINDS[order.kind] != "MARKET" and names.TIMES_IN_FORCE[order.tif] == "GTC"
 
 
 def _strategy(order: Order) -> str:
-    strategy_id, strategy_type = order.terms.strategy_id, order.terms.strategy_type
+    strategy_id, strategy_type = order.strategy_id, order.strategy_type
     text = "" if strategy_id is None else f',"j":{strategy_id}'
     return text if strategy_type is None else f'{text},"J":{strategy_type}'
