@@ -106,14 +106,14 @@ impl Preparer {
 
     fn start(&mut self) -> Result<()> {
         if !self.in_background {
-            let outcome = make_spare(self.storage.as_ref(), self.segment_bytes);
+            let outcome = make_spare(self.storage.as_ref(), self.segment_bytes, false);
             return self.finish(outcome);
         }
         let (sender, receiver) = channel();
         let (storage, segment_bytes) = (Arc::clone(&self.storage), self.segment_bytes);
         let work = move || {
             // The journal waits for this thread before it goes away, so somebody always listens.
-            let _ = sender.send(make_spare(storage.as_ref(), segment_bytes));
+            let _ = sender.send(make_spare(storage.as_ref(), segment_bytes, true));
         };
         std::thread::Builder::new()
             .name("journal-spare".into())
@@ -156,8 +156,8 @@ fn is_all_zero(file: &dyn StorageFile, bytes: u64) -> std::io::Result<bool> {
 }
 
 /// Makes the spare; None when the disk is full, and then nothing is left behind.
-fn make_spare(storage: &dyn Storage, segment_bytes: u64) -> Outcome {
-    match fill_spare(storage, segment_bytes) {
+fn make_spare(storage: &dyn Storage, segment_bytes: u64, in_steps: bool) -> Outcome {
+    match fill_spare(storage, segment_bytes, in_steps) {
         Ok(file) => {
             file.sync_data().map_err(|error| Error::fatal("fdatasync", SPARE_NAME, error))?;
             storage.sync_dir().map_err(|error| Error::fatal("fsync", &storage.describe(), error))?;
@@ -172,8 +172,9 @@ fn make_spare(storage: &dyn Storage, segment_bytes: u64) -> Outcome {
     }
 }
 
-/// Real zeros, not just reserved extents: a later fdatasync then has no metadata to write.
-fn fill_spare(storage: &dyn Storage, segment_bytes: u64) -> std::io::Result<Box<dyn StorageFile>> {
+/// Real zeros, not just reserved extents: a later fdatasync then has no metadata to write. In steps, each is synced by
+/// itself: the journal's own syncs then wait for a mebibyte at the most and not for the whole segment.
+fn fill_spare(storage: &dyn Storage, segment_bytes: u64, in_steps: bool) -> std::io::Result<Box<dyn StorageFile>> {
     let file = storage.create(SPARE_NAME)?;
     file.allocate(segment_bytes)?;
     let chunk = vec![0; CHUNK_BYTES.min(segment_bytes as usize)];
@@ -181,6 +182,9 @@ fn fill_spare(storage: &dyn Storage, segment_bytes: u64) -> std::io::Result<Box<
     while offset < segment_bytes {
         let part = chunk.len().min((segment_bytes - offset) as usize);
         file.write_at(&chunk[..part], offset)?;
+        if in_steps {
+            file.sync_data()?;
+        }
         offset += part as u64;
     }
     Ok(file)

@@ -4,8 +4,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Mode of every file: the log holds everybody's orders and balances.
+const OWNER_ONLY: u32 = 0o600;
 
 /// One directory of files.
 pub trait Storage: Send + Sync + 'static {
@@ -113,7 +116,7 @@ impl Storage for FileStorage {
 
     fn lock(&self) -> io::Result<LockOutcome> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
+        options.read(true).write(true).create(true).truncate(false).mode(OWNER_ONLY);
         let mut file = options.open(self.dir.join(LOCK_NAME))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -141,7 +144,7 @@ impl Storage for FileStorage {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
+        options.read(true).write(true).create(true).truncate(true).mode(OWNER_ONLY);
         Ok(Box::new(options.open(self.dir.join(name))?))
     }
 
