@@ -47,12 +47,7 @@ def market(exchange: Exchange) -> Venue:
 
 
 @pytest.fixture
-def traders(market: Venue) -> Iterator[tuple[Trader, Trader]]:
+def traders(market: Venue) -> tuple[Trader, Trader]:
     """Alice and Bob with funds in `market`."""
-    pair = (
-        Trader(market.exchange.url, make_account("alice", market)),
-        Trader(market.exchange.url, make_account("bob", market)),
-    )
-    yield pair
-    for trader in pair:
-        trader.close()
+    exchange = market.exchange
+    return exchange.trader(make_account("alice", market)), exchange.trader(make_account("bob", market))

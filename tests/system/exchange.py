@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.system.trader import Trader
+
 T = TypeVar("T")
 TANDEM = Path(sys.executable).parent / "tandem"
 UNLIMITED = """
@@ -61,6 +63,7 @@ class Exchange:
         self._operator: dict[str, Any] = {}
         self.seconds_to_ready = 0.0
         self._http = httpx.Client(timeout=10)
+        self._traders: list[Trader] = []
 
     def start(self, *arguments: str, timeout_s: float = 30.0) -> "Exchange":
         """Returns when orders are accepted."""
@@ -130,6 +133,12 @@ class Exchange:
         key = self.operate("POST", "/keys", {"account": name})
         return {"name": name, "apiKey": key["apiKey"], "secretKey": key["secretKey"]}
 
+    def trader(self, account: dict[str, str] | None = None) -> Trader:
+        """A client that is closed with the exchange; without an account it can only do what is public."""
+        made = Trader(self.url, account or {"name": "", "apiKey": "", "secretKey": ""})
+        self._traders.append(made)
+        return made
+
     def resident_bytes(self) -> int:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -156,4 +165,5 @@ class Exchange:
                 self.stop()
             except subprocess.TimeoutExpired:
                 self.kill()
-        self._http.close()
+        for client in (self._http, *self._traders):
+            client.close()

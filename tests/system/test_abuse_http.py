@@ -183,7 +183,7 @@ def test_nonsense_is_answered_or_closed_and_nothing_else(exchange: Exchange, whi
 @pytest.fixture(scope="module")
 def victim(exchange: Exchange) -> tuple[Venue, Trader]:
     where = make_venue(exchange, "HTP")
-    return where, Trader(exchange.url, make_account("victim", where))
+    return where, exchange.trader(make_account("victim", where))
 
 
 BAD_NUMBERS = ["-1", "+1", "1e3", "NaN", "inf", "0x1", "1_000", " 1", "1 ", "١", "1.", ".5", "1,0", "", "9" * 400]

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -16,7 +17,6 @@ import pytest
 
 from tests.system.exchange import Exchange
 from tests.system.streams import connect
-from tests.system.trader import Trader
 from tests.system.venue import Venue, make_account, make_venue
 
 MIB = 1024 * 1024
@@ -31,6 +31,19 @@ def frame(payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = T
     head = bytes([(0x80 if fin else 0) | opcode, length[0] | (0x80 if masked else 0)]) + length[1:]
     mask = b"\x00" * 4  # a mask of zeros leaves the payload as it is
     return head + (mask if masked else b"") + payload
+
+
+@contextlib.contextmanager
+def deaf_clients(where: Exchange, path: str) -> Iterator[list[socket.socket]]:
+    """Connections that nobody will ever read from."""
+    clients: list[socket.socket] = []
+    try:
+        for _ in range(CLIENTS):
+            clients.append(open_raw(where, path))
+        yield clients
+    finally:
+        for raw in clients:
+            raw.close()
 
 
 def open_raw(where: Exchange, path: str, receive_buffer: int = 4096) -> socket.socket:
@@ -99,10 +112,14 @@ def busy(own_exchange: Exchange) -> Venue:
     own_exchange.start("--no-demo")
     own_exchange.operate("POST", "/assets", {"asset": "USDT"})
     where = make_venue(own_exchange, "BSY")
-    trader = Trader(own_exchange.url, make_account("maker", where))
-    for step in range(150):
+    trader = own_exchange.trader(make_account("maker", where))
+    for step in range(100):
         trader.place(where.symbol, "BUY", quantity="0.1", price=f"{60 - step / 100:.2f}")
-    trader.close()
+    taker = own_exchange.trader(make_account("taker", where))
+    for _ in range(5):
+        for step in range(100):
+            trader.place(where.symbol, "BUY", quantity="0.001", price=f"{65 - step / 100:.2f}")
+        taker.place(where.symbol, "SELL", quantity="0.1", price="64.01")
     return where
 
 
@@ -111,14 +128,12 @@ async def test_clients_that_ask_and_never_read_are_cut_off(busy: Venue) -> None:
     """Large answers to many requests pile up with the one who asked, up to a limit."""
     where = busy.exchange
     before = where.resident_bytes()
-    request = {"id": 1, "method": "depth", "params": {"symbol": busy.symbol, "limit": 5000}}
-    asked = frame(json.dumps(request).encode()) * 500
-    clients = [open_raw(where, "/ws-api/v3") for _ in range(CLIENTS)]
-    for raw in clients:
-        raw.sendall(asked)
-    check_watch(await watch(where, clients, before, 60))
-    for raw in clients:
-        raw.close()
+    request = {"id": 1, "method": "trades.recent", "params": {"symbol": busy.symbol, "limit": 1000}}
+    asked = frame(json.dumps(request).encode()) * 100
+    with deaf_clients(where, "/ws-api/v3") as clients:
+        for raw in clients:
+            raw.sendall(asked)
+        check_watch(await watch(where, clients, before, 60))
 
 
 STREAMS = ("depth@100ms", "depth20@100ms", "depth20", "bookTicker", "trade", "aggTrade")
@@ -130,8 +145,7 @@ async def test_subscribers_that_never_read_are_cut_off(busy: Venue) -> None:
     where = busy.exchange
     names = "/".join(f"{busy.symbol.lower()}@{name}" for name in STREAMS)
     before = where.resident_bytes()
-    clients = [open_raw(where, f"/stream?streams={names}") for _ in range(CLIENTS)]
-    alice, bob = (Trader(where.url, make_account(name, busy)) for name in ("alice", "bob"))
+    alice, bob = (where.trader(make_account(name, busy)) for name in ("alice", "bob"))
     done = threading.Event()
 
     def trade() -> None:
@@ -139,14 +153,13 @@ async def test_subscribers_that_never_read_are_cut_off(busy: Venue) -> None:
             alice.place(busy.symbol, "BUY", quantity="0.2", price="70")
             bob.place(busy.symbol, "SELL", "MARKET", quantity="0.2")
 
-    trading = asyncio.create_task(asyncio.to_thread(trade))
-    try:
-        check_watch(await watch(where, clients, before, 90))
-    finally:
-        done.set()
-        await trading
-        for closable in (*clients, alice, bob):
-            closable.close()
+    with deaf_clients(where, f"/stream?streams={names}") as clients:
+        trading = asyncio.create_task(asyncio.to_thread(trade))
+        try:
+            check_watch(await watch(where, clients, before, 90))
+        finally:
+            done.set()
+            await trading
 
 
 FOREIGN = ["https://evil.example", "null", "http://localhost.evil.example", "file://"]
@@ -240,13 +253,11 @@ PROTOCOL = {
 
 @pytest.mark.parametrize("which", PROTOCOL)
 def test_frames_against_the_protocol_end_the_connection(exchange: Exchange, which: str) -> None:
-    raw = open_raw(exchange, "/ws", 65536)
-    raw.sendall(PROTOCOL[which])
     received = b""
-    with contextlib.suppress(ConnectionResetError):
+    with open_raw(exchange, "/ws", 65536) as raw, contextlib.suppress(ConnectionResetError):
+        raw.sendall(PROTOCOL[which])
         while chunk := raw.recv(4096):
             received += chunk
-    raw.close()
     assert received[:1] in (b"", b"\x88"), received
 
 

@@ -3,7 +3,6 @@
 Foreign and non-existing must be told apart by nothing: same status, same code, same text.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +28,13 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(exchange: Exchange) -> Iterator[Scene]:
+def scene(exchange: Exchange) -> Scene:
     where = make_venue(exchange, "IDR")
-    alice, bob, carol = (Trader(exchange.url, make_account(name, where)) for name in ("alice", "bob", "carol"))
+    alice, bob, carol = (exchange.trader(make_account(name, where)) for name in ("alice", "bob", "carol"))
     filled = alice.place(where.symbol, "BUY", quantity="1", price="100", newClientOrderId="alices-filled")
     carol.place(where.symbol, "SELL", quantity="1", price="100")
     resting = alice.place(where.symbol, "BUY", quantity="2", price="90", newClientOrderId="alices-resting")
-    yield Scene(where, alice, bob, resting, filled)
-    for trader in (alice, bob, carol):
-        trader.close()
+    return Scene(where, alice, bob, resting, filled)
 
 
 def names_of(order: dict[str, Any]) -> list[dict[str, Any]]:
@@ -137,9 +134,8 @@ async def test_a_key_is_of_no_use_with_another_secret(scene: Scene) -> None:
     async with connect(scene.where.exchange.ws_url + "/ws-api/v3") as socket:
         answer = await socket.ask_signed(mixed, "account.status")
     assert (answer["status"], answer["error"]["code"]) == (400, -1022)
-    trader = Trader(scene.where.exchange.url, mixed)
+    trader = scene.where.exchange.trader(mixed)
     assert refusal(trader, "GET", "/api/v3/account")[1] == -1022
-    trader.close()
 
 
 def test_a_signed_request_serves_once_its_time_has_passed_never(scene: Scene) -> None:

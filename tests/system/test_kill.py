@@ -202,7 +202,7 @@ async def cycle_once(
     if not ledger.is_history_whole:
         await asyncio.to_thread(ledger.read_log, exchange.data)
     await asyncio.to_thread(exchange.start)
-    traders = [Trader(exchange.url, account) for account in accounts]
+    traders = [exchange.trader(account) for account in accounts]
     for trader in traders:
         await asyncio.to_thread(ledger.check_account, trader, cycle)
     assert set(ledger.sides_of_trades.values()) <= {2}, "a trade has two sides"
@@ -225,7 +225,7 @@ async def test_nothing_acknowledged_is_lost_when_killed_under_load(tmp_path: Pat
             acknowledged += await cycle_once(exchange, accounts, ledger, journal, cycle)
             slowest = max(slowest, exchange.seconds_to_ready)
         if ledger.is_history_whole:
-            await asyncio.to_thread(ledger.check_every_order_again, [Trader(exchange.url, a) for a in accounts])
+            await asyncio.to_thread(ledger.check_every_order_again, [exchange.trader(a) for a in accounts])
         assert await asyncio.to_thread(exchange.stop) == 0
         report = await asyncio.to_thread(verified, exchange.data)
     finally:

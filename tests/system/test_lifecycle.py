@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.system.exchange import Exchange, cli, until
-from tests.system.trader import Trader
 from tests.system.venue import make_account, make_venue
 
 
@@ -20,17 +19,15 @@ def fill_a_little(exchange: Exchange) -> tuple[str, dict[str, str], dict[str, st
     exchange.operate("POST", "/assets", {"asset": "USDT"})
     where = make_venue(exchange, "LIF")
     accounts = make_account("alice", where), make_account("bob", where)
-    alice, bob = (Trader(exchange.url, account) for account in accounts)
+    alice, bob = (exchange.trader(account) for account in accounts)
     alice.place(where.symbol, "BUY", quantity="2", price="100", newClientOrderId="stays")
     bob.place(where.symbol, "SELL", quantity="0.5", price="100")
-    alice.close()
-    bob.close()
     return where.symbol, *accounts
 
 
 def what_is_there(exchange: Exchange, symbol: str, account: dict[str, str]) -> dict[str, object]:
     """All that a restart has to bring back for one account."""
-    trader = Trader(exchange.url, account)
+    trader = exchange.trader(account)
     depth = trader.public("/api/v3/depth", symbol=symbol)
     found = {
         "order": trader.order(symbol, origClientOrderId="stays"),
@@ -42,7 +39,6 @@ def what_is_there(exchange: Exchange, symbol: str, account: dict[str, str]) -> d
         "last": trader.public("/api/v3/ticker/price", symbol=symbol),
         "accounts": exchange.operate("GET", "/accounts"),
     }
-    trader.close()
     return found
 
 
@@ -68,9 +64,8 @@ def test_a_kill_is_as_good_as_a_stop(own_exchange: Exchange) -> None:
     own_exchange.start()
     assert what_is_there(own_exchange, symbol, alice) == before
     assert own_exchange.seconds_to_ready < 8
-    trader = Trader(own_exchange.url, alice)
+    trader = own_exchange.trader(alice)
     assert Decimal(trader.cancel(symbol, origClientOrderId="stays")["executedQty"]) == Decimal("0.5")
-    trader.close()
 
 
 def test_a_stop_under_open_connections_ends_in_time(own_exchange: Exchange) -> None:
@@ -89,11 +84,11 @@ def test_a_stop_under_open_connections_ends_in_time(own_exchange: Exchange) -> N
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout is not None
         assert watcher.stdout.readline() == "open\n"
-        trader = Trader(own_exchange.url, {"name": "", "apiKey": "", "secretKey": ""})
+        trader = own_exchange.trader()
         trader.public("/api/v3/ping")
         assert own_exchange.stop(signal.SIGTERM, timeout_s=10) == 0
-        assert watcher.stdout.readline().startswith("CLOS")
-        trader.close()
+        assert json.loads(watcher.stdout.readline())["e"] == "serverShutdown"
+        assert watcher.stdout.readline() == "1012\n"
 
 
 def test_a_second_process_on_the_same_directory_refuses(own_exchange: Exchange) -> None:
@@ -103,9 +98,8 @@ def test_a_second_process_on_the_same_directory_refuses(own_exchange: Exchange) 
     assert str(own_exchange.data) in second.stderr
     assert "another" in second.stderr or "in use" in second.stderr
     assert "Traceback" not in second.stderr
-    trader = Trader(own_exchange.url, {"name": "", "apiKey": "", "secretKey": ""})
+    trader = own_exchange.trader()
     assert trader.public("/api/v3/ping") == {}
-    trader.close()
 
 
 def test_a_port_in_use_is_said_plainly(own_exchange: Exchange, tmp_path: Path) -> None:
@@ -156,12 +150,11 @@ def test_damage_in_the_middle_of_the_log_stops_the_start(own_exchange: Exchange)
 
 
 def test_a_torn_tail_is_cut_and_said(own_exchange: Exchange) -> None:
-    """The last record was never acknowledged as a whole: as after a power loss in the middle of a write."""
+    """As after a power loss in the middle of a write: the last record is not whole."""
     own_exchange.start("--no-demo")
     symbol, alice, _ = fill_a_little(own_exchange)
-    trader = Trader(own_exchange.url, alice)
+    trader = own_exchange.trader(alice)
     trader.place(symbol, "BUY", quantity="1", price="50", newClientOrderId="torn-off")
-    trader.close()
     own_exchange.kill()
     for snapshot in own_exchange.data.rglob("*.snap*"):
         snapshot.unlink()
@@ -171,10 +164,9 @@ def test_a_torn_tail_is_cut_and_said(own_exchange: Exchange) -> None:
         file.write(bytes(200))
     own_exchange.start()
     assert any(word in own_exchange.log_text() for word in ("torn", "cut"))
-    trader = Trader(own_exchange.url, alice)
+    trader = own_exchange.trader(alice)
     assert [order["clientOrderId"] for order in trader.open_orders(symbol)] == ["stays"]
     trader.place(symbol, "BUY", quantity="1", price="50", newClientOrderId="after")
-    trader.close()
     own_exchange.stop()
     report = json.loads(cli("verify", str(own_exchange.data)).stdout)
     assert (report["ok"], report["seq"]) == (True, seq)
@@ -199,12 +191,11 @@ def test_the_demo_goes_on_after_a_restart(own_exchange: Exchange) -> None:
     own_exchange.start()
     assert (own_exchange.data / "demo.json").read_text() == keys
     account = json.loads(keys)["accounts"][0]
-    trader = Trader(own_exchange.url, account)
+    trader = own_exchange.trader(account)
     assert trader.signed("GET", "/api/v3/account")["canTrade"] is True
     symbol = trader.public("/api/v3/exchangeInfo")["symbols"][0]["symbol"]
     first = trader.public("/api/v3/trades", symbol=symbol, limit=1)
     until(lambda: trader.public("/api/v3/trades", symbol=symbol, limit=1) != first, 20, 0.2)
-    trader.close()
 
 
 def test_a_directory_that_cannot_be_made_is_said_plainly(tmp_path: Path) -> None:

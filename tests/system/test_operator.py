@@ -84,7 +84,7 @@ def test_an_exchange_is_set_up_and_traded_on_without_a_restart(exchange: Exchang
     for name, asset, amount in (("carol", "USDT", "1000"), ("dave", "DOGE", "5000")):
         assert told(exchange, "accounts", "create", name)["name"] == name
         told(exchange, "accounts", "credit", name, asset, amount)
-        traders.append(Trader(exchange.url, told(exchange, "keys", "create", "--account", name) | {"name": name}))
+        traders.append(exchange.trader(told(exchange, "keys", "create", "--account", name) | {"name": name}))
     carol, dave = traders
     carol.place("DOGEUSDT", "BUY", quantity="1000", price="0.25")
     assert dave.place("DOGEUSDT", "SELL", "MARKET", quantity="400")["status"] == "FILLED"
@@ -97,8 +97,6 @@ def test_an_exchange_is_set_up_and_traded_on_without_a_restart(exchange: Exchang
     listed = {account["name"]: account["balances"] for account in told(exchange, "accounts", "list")}
     assert listed["carol"]["USDT"] == {"free": "0.00000000", "locked": "150.00000000"}
     assert listed["dave"]["USDT"] == {"free": "99.90000000", "locked": "0.00000000"}
-    for trader in traders:
-        trader.close()
 
 
 def test_what_cannot_be_done_is_said_in_one_line(exchange: Exchange, market: Venue) -> None:
@@ -138,10 +136,15 @@ def test_verify_and_inspect_do_not_disturb_a_running_exchange(exchange: Exchange
     assert int(funds["USDT"]["credited"]) - int(funds["USDT"]["debited"]) == sum(
         int(funds["USDT"][part]) for part in ("free", "locked")
     )
-    lines = cli("inspect", str(exchange.data), "--from", "1", "--limit", "3").stdout.splitlines()
-    assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3]
-    assert json.loads(lines[0])["command"] == "CreateAsset"
-    assert Trader(exchange.url, make_account("f", market)).place(market.symbol, "BUY", quantity="1", price="50")
+    done = cli("inspect", str(exchange.data), "--limit", "1000000")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) >= report["seq"]
+    assert {"CreateAsset", "CreateMarket", "CreateAccount", "Credit"} <= {row["command"] for row in rows}
+    some = cli("inspect", str(exchange.data), "--from", "2", "--limit", "3").stdout.splitlines()
+    assert [json.loads(line) for line in some] == rows[1:4]
+    assert exchange.trader(make_account("f", market)).place(market.symbol, "BUY", quantity="1", price="50")
 
 
 def told_of(done: subprocess.CompletedProcess[str]) -> Any:
@@ -161,7 +164,7 @@ async def event_names(socket: Socket) -> set[str]:
 
 async def test_a_revoked_key_ends_at_once_on_open_sessions_too(exchange: Exchange, market: Venue) -> None:
     account = make_account("grace", market)
-    trader = Trader(exchange.url, account)
+    trader = exchange.trader(account)
     trader.place(market.symbol, "BUY", quantity="1", price="50")
     listed = told(exchange, "keys", "list")
     assert account["apiKey"] in {row["apiKey"] for row in listed}
@@ -179,7 +182,7 @@ async def test_a_revoked_key_ends_at_once_on_open_sessions_too(exchange: Exchang
             pass
         else:
             assert (answer["status"], answer["error"]["code"]) == (401, -2015)
-        other = Trader(exchange.url, make_account("heidi", market))
+        other = exchange.trader(make_account("heidi", market))
         other.place(market.symbol, "SELL", "MARKET", quantity="0.5")
         assert "executionReport" not in await event_names(watching)
     assert "key" in refused(exchange, "keys", "revoke", account["apiKey"])
@@ -206,7 +209,7 @@ def test_a_public_key_signs(exchange: Exchange, market: Venue, tmp_path: Path) -
 def test_a_read_only_key_reads_only(exchange: Exchange, market: Venue) -> None:
     name = make_account("judy", market)["name"]
     key = told(exchange, "keys", "create", "--account", name, "--read-only") | {"name": name}
-    trader = Trader(exchange.url, key)
+    trader = exchange.trader(key)
     assert trader.balances()[market.base] == (Decimal(10), Decimal(0))
     with pytest.raises(Refused) as order:
         trader.place(market.symbol, "BUY", quantity="1", price="50")
@@ -255,12 +258,11 @@ def test_no_secret_is_written_anywhere(own_exchange: Exchange) -> None:
     own_exchange.operate("POST", "/assets", {"asset": "USDT"})
     where = make_venue(own_exchange, "SEC")
     account = make_account("mallory", where)
-    trader = Trader(own_exchange.url, account)
+    trader = own_exchange.trader(account)
     trader.place(where.symbol, "BUY", quantity="1", price="50")
     for wrong in ("/api/v3/account?x=1&signature=abc", "/nope", "/api/v3/order?symbol=%00"):
         trader._http.get(wrong, headers={"X-MBX-APIKEY": account["apiKey"]})
     trader.keyed("POST", "/api/v3/userDataStream")
-    trader.close()
     operator_key = json.loads((own_exchange.data / "operator.json").read_text())["key"]
     own_exchange.kill()
     until(lambda: own_exchange.log_text(), 5)
