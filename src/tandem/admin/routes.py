@@ -7,14 +7,16 @@ from typing import Any
 import msgspec
 import orjson
 
-from tandem.admin.service import AdminService, NotFound, explain
+from tandem.admin.service import AdminService, NameRefused, NotFound, explain
 from tandem.domain.errors import ApiError
-from tandem.domain.money import IllegalNumber, TooLarge, TooPrecise
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
 
 KEY_HEADER = b"x-tandem-operator-key"
 MAX_BODY = 64 * 1024
+
+REFUSED = (msgspec.DecodeError, NotFound, NameRefused, ValueError, ApiError, KeyError)
+"""The operator's mistakes; ValueError is what numbers and public keys are refused with."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -141,7 +143,7 @@ class OperatorApp:
             body = await _read(receive)
             answer = handler(msgspec.json.decode(body, type=shape) if shape else None)
             return 200, await answer if isinstance(answer, Awaitable) else answer
-        except (msgspec.DecodeError, NotFound, ApiError, IllegalNumber, TooPrecise, TooLarge, KeyError) as error:
+        except REFUSED as error:
             return 400, {"error": explain(error)}
         except Overloaded:
             return 503, {"error": "too many commands are waiting; try again"}

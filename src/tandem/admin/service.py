@@ -14,7 +14,12 @@ class NotFound(Exception):
     """No asset, market, account or key of that name; the message says which and what exists."""
 
 
+class NameRefused(Exception):
+    """A name that clients could not ask for; the message says what is allowed."""
+
+
 RATE_DECIMALS = 8
+MAX_NAME = 20
 
 
 def _rate(text: str) -> int:
@@ -62,6 +67,7 @@ class AdminService:
     # --- changing
 
     async def create_asset(self, code: str, name: str, decimals: int) -> dict[str, Any]:
+        _check_name("an asset", code)
         await self._done(self._engine.create_asset(code, name or code, decimals))
         return {"asset": code, "name": name or code, "decimals": decimals}
 
@@ -90,6 +96,7 @@ class AdminService:
 
     async def create_market(self, symbol: str, base: str, quote: str, rules: dict[str, Any]) -> dict[str, Any]:
         """`rules`: see `market_rules`."""
+        _check_name("a symbol", symbol)
         base_asset, quote_asset = self._asset(base), self._asset(quote)
         parsed = market_rules(rules, base_asset.decimals, quote_asset.decimals)
         await self._done(self._engine.create_market(symbol, base_asset.id, quote_asset.id, parsed))
@@ -129,6 +136,12 @@ class AdminService:
             "makerRate": money.show(market.rules.maker_rate_e8, RATE_DECIMALS),
             "takerRate": money.show(market.rules.taker_rate_e8, RATE_DECIMALS),
         }
+
+
+def _check_name(what: str, name: str) -> None:
+    """Clients can only name what the API's own pattern for symbols allows. Raises NameRefused."""
+    if not (0 < len(name) <= MAX_NAME and name.isalnum() and name == name.upper()):
+        raise NameRefused(f"{what} has 1 to {MAX_NAME} upper-case letters and digits, not {name!r}")
 
 
 def parse_amount(text: str, decimals: int) -> int:

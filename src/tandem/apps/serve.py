@@ -45,8 +45,11 @@ from tandem.trading.user_stream import UserStreams
 
 REFUSALS = (EngineError, ListenError, MasterKeyUnusable, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
+BROKEN_EXIT_CODE = 70
 NOTICE_SECONDS = 0.2
 """Between the notice of a planned close and the close."""
+NOTE_USES_SECONDS = 60.0
+"""How much of "last used" a crash may lose."""
 WANTED_DESCRIPTORS = 16_384
 
 
@@ -56,7 +59,7 @@ class Exchange:
     def __init__(self, engine: Engine, keys: KeyService, settings: Settings) -> None:
         clock = SystemClock()
         self.settings = settings
-        self.client = EngineClient(engine)
+        self.client = EngineClient(engine, _end_at_once)
         self.keys = keys
         limiter = RateLimiter(settings.limits)
         self.orders = OrderView(self.client, limiter=limiter)
@@ -95,7 +98,7 @@ class Exchange:
 
     async def start(self) -> None:
         self.client.start()
-        chores = (self.hub.run(), self.sockets.sweep(), memory.collect_rarely())
+        chores = (self.hub.run(), self.sockets.sweep(), memory.collect_rarely(), self._note_uses())
         self._tasks = [asyncio.create_task(chore) for chore in chores]
         data = Path(self.settings.data)
         wanted = self.settings.demo
@@ -113,6 +116,11 @@ class Exchange:
             task.cancel()
         await self.client.close()
         self.keys.flush_uses()
+
+    async def _note_uses(self) -> None:
+        while True:
+            await asyncio.sleep(NOTE_USES_SECONDS)
+            self.keys.flush_uses()
 
     async def say_goodbye(self) -> None:
         """Tells sockets that they will be closed, and closes them."""
@@ -135,6 +143,12 @@ class Exchange:
         key = self.keys.find(key_id)
         assert key is not None, "the request was authenticated with it"
         return KeyFacts(key.created_us, Permission.TRADE in key.permissions, bool(key.networks))
+
+
+def _end_at_once(error: Exception) -> None:
+    """A view that failed in the middle of a batch would answer wrongly from then on. The log has everything."""
+    log(__name__).critical("a view of the log failed; ending the process", exc_info=error)
+    os._exit(BROKEN_EXIT_CODE)
 
 
 def run(settings: Settings) -> None:
@@ -189,7 +203,10 @@ async def _serve(engine: Engine, keys: KeyService, settings: Settings, begin: fl
                 exchange.gateway,
                 public,
                 stop=stop_servers,
-                limits=ConnectionLimits(connections_per_address=limits.connections_per_ip),
+                # Behind a proxy of ours all connections come from its address.
+                limits=ConnectionLimits(
+                    connections_per_address=0 if limits.trusted_proxies else limits.connections_per_ip
+                ),
             )
         ),
         asyncio.create_task(serve(exchange.operator_app(key), operator, stop=stop_servers)),

@@ -70,8 +70,10 @@ class EngineClient:
     The catalog is renewed before listeners see the batch that changed it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_broken: Callable[[Exception], None] | None = None) -> None:
+        """`on_broken` is told when a listener fails: what it keeps is wrong from then on, so the process should end."""
         self.engine = engine
+        self._on_broken = on_broken
         self.catalog = catalog.Catalog()
         self._listeners: list[Listener] = []
         self._waiting: dict[int, asyncio.Future[Result]] = {}
@@ -86,7 +88,7 @@ class EngineClient:
         """Drains what recovery replayed, then follows the engine on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._drain()
-        self._loop.add_reader(self.engine.notify_fd(), self._drain)
+        self._loop.add_reader(self.engine.notify_fd(), self._follow)
 
     async def close(self) -> None:
         """Finishes what was taken, then stops. Idempotent."""
@@ -108,6 +110,14 @@ class EngineClient:
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting[number] = future
         return future
+
+    def _follow(self) -> None:
+        try:
+            self._drain()
+        except Exception as error:
+            if self._on_broken is None:
+                raise
+            self._on_broken(error)
 
     def _drain(self) -> None:
         while batches := self.engine.poll():

@@ -104,8 +104,8 @@ class RateLimiter:
     def order_filled(self, account: int, now_us: int, *, is_maker: bool) -> None:
         """The first fill of an order: it counts as unfilled no more. Never below 0."""
         use = self._accounts.get(account)
-        if use is not None:
-            use = self.orders(account, now_us)
+        # The log's time never moves the windows on: that is for the wall clock, which may stand behind it.
+        if use is not None and now_us // DAY_US == use.day:
             credit = MAKER_CREDIT if is_maker else TAKER_CREDIT
             use.in_day = max(0, use.in_day - credit)
             use.in_ten_seconds = max(0, use.in_ten_seconds - credit)
