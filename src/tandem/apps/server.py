@@ -15,6 +15,7 @@ from uvicorn import Config, Server
 from tandem.apps.connections import ConnectionLimits, Connections, HttpConnection, WebSocketConnection
 
 BACKLOG = 2048
+SEND_BUFFER_BYTES = 256 * 1024
 GRACE_SECONDS = 10
 PING_SECONDS = 20.0
 PONG_SECONDS = 60.0
@@ -37,6 +38,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Left alone, the kernel takes megabytes for a client that does not read, before our own caps see any of it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
