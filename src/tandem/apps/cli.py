@@ -105,7 +105,7 @@ def inspect(directory: Path, from_seq: int, limit: int) -> None:
     except EngineError as error:
         _fail(str(error))
     for record in records:
-        click.echo(json.dumps(record))
+        click.echo(json.dumps(record, default=_attributes))
 
 
 @main.group(cls=Teaching)
@@ -305,6 +305,11 @@ def _operate(data: Path, method: str, path: str, body: dict[str, Any] | None = N
         _show(client.call(data, method, path, body))
     except client.OperatorError as error:
         _fail(str(error))
+
+
+def _attributes(value: object) -> dict[str, Any]:
+    """Market rules, which the engine hands out as an object."""
+    return {name: getattr(value, name) for name in dir(value) if not name.startswith("_")}
 
 
 def _show(answer: Any) -> None:
