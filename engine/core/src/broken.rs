@@ -21,6 +21,8 @@ pub enum Broken {
     PriorityLost,
     /// An order in the book is missing in an index, or an index names an order that is not in the book.
     OrderIndex,
+    /// The sessions' links or index do not hold together.
+    SessionIndex,
     /// An order's quantities do not add up, or are off the market's steps.
     OrderQuantity,
     /// The list of an account's open orders does not match the book.
@@ -55,6 +57,7 @@ impl Broken {
             Self::BookCrossed => "book_crossed",
             Self::PriorityLost => "priority_lost",
             Self::OrderIndex => "order_index",
+            Self::SessionIndex => "session_index",
             Self::OrderQuantity => "order_quantity",
             Self::OpenList => "open_list",
             Self::BalanceNegative => "balance_negative",

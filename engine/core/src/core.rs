@@ -176,7 +176,7 @@ impl Core {
         }
     }
 
-    /// Hash of an account's name, in the index of names.
+    /// The account with this name.
     pub(crate) fn find_name(&self, name: &str) -> Option<AccountId> {
         let is_it = |at: u32| self.accounts.get(at as usize).is_some_and(|account| account.name == name);
         self.names.find(hash::of_bytes(name.as_bytes()), is_it).map(AccountId)

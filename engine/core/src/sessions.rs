@@ -41,7 +41,7 @@ impl Sessions {
         if origin.session == 0 {
             return Ok(true);
         }
-        self.take_known(origin).ok_or(Broken::OrderIndex)
+        self.take_known(origin).ok_or(Broken::SessionIndex)
     }
 
     fn take_known(&mut self, origin: Origin) -> Option<bool> {

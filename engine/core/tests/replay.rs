@@ -11,9 +11,11 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{apply_all, snapshot, stream};
-use tandem_core::Core;
+use tandem_core::command::{Command, Origin};
 use tandem_core::event::Event;
-use tandem_core::types::Seq;
+use tandem_core::reject::RejectCode;
+use tandem_core::types::{Seq, TimeUs};
+use tandem_core::{Broken, Core};
 
 #[test]
 fn every_invariant_holds_after_every_command() {
@@ -73,7 +75,7 @@ fn checking_an_order_says_what_placing_it_would_say() {
         events.clear();
         core.apply(Seq(core.seq().0 + 1), time, b"", &mut events).unwrap();
         let checked = match tandem_core::codec::decode(&payload) {
-            Ok((_, tandem_core::command::Command::PlaceOrder(order))) => Some(core.check_order(&order)),
+            Ok((_, Command::PlaceOrder(order))) => Some(core.check_order(&order)),
             _ => None,
         };
         let before = snapshot(&core);
@@ -86,7 +88,7 @@ fn checking_an_order_says_what_placing_it_would_say() {
         }
         if let Some(checked) = checked {
             let placed = match &events[0] {
-                Event::Rejected { code } if *code == tandem_core::reject::RejectCode::CommandRepeated => continue,
+                Event::Rejected { code } if *code == RejectCode::CommandRepeated => continue,
                 Event::Rejected { code } => Err(*code),
                 _ => Ok(()),
             };
@@ -95,4 +97,64 @@ fn checking_an_order_says_what_placing_it_would_say() {
         }
     }
     assert!(agreed > 3_000);
+}
+
+fn name(core: &mut Core, session: u64, number: u64, name: &str) -> Event {
+    let mut events = Vec::new();
+    let (seq, time) = (Seq(core.seq().0 + 1), core.time());
+    let command = Command::CreateAccount { name: name.to_owned() };
+    core.apply_command(seq, time, Origin { session, number }, &command, &mut events).unwrap();
+    events.remove(0)
+}
+
+#[test]
+fn a_restored_core_forgets_the_same_sessions() {
+    let mut core = Core::new();
+    for session in 1..=5_000 {
+        name(&mut core, session, 3, &format!("name {session}"));
+    }
+    // 905 is the first of the last 4096; using it again puts it behind all others.
+    let repeated = Event::Rejected { code: RejectCode::CommandRepeated };
+    assert_eq!(name(&mut core, 905, 3, "late"), repeated);
+    assert_ne!(name(&mut core, 905, 4, "fresh"), repeated);
+    let mut restored = Core::restore(&snapshot(&core)).unwrap();
+    for core in [&mut core, &mut restored] {
+        assert_ne!(name(core, 904, 3, "forgotten"), repeated);
+        assert_ne!(name(core, 906, 3, "pushed out by 904"), repeated);
+        assert_eq!(name(core, 905, 4, "remembered"), repeated);
+        assert_eq!(name(core, 5_000, 3, "remembered"), repeated);
+    }
+    assert_eq!(restored.digest(), core.digest());
+    assert_eq!(snapshot(&restored), snapshot(&core));
+}
+
+#[test]
+fn a_broken_log_stops_the_core_for_good() {
+    let cases = [
+        (Seq(1), TimeUs(9), Broken::SeqNotNext),
+        (Seq(3), TimeUs(9), Broken::SeqNotNext),
+        (Seq(2), TimeUs(4), Broken::TimeFell),
+    ];
+    for (seq, time, broken) in cases {
+        let mut core = Core::new();
+        let mut events = Vec::new();
+        core.apply(Seq(1), TimeUs(5), b"", &mut events).unwrap();
+        assert_eq!(core.apply(seq, time, b"", &mut events), Err(broken));
+        assert_eq!(core.apply(Seq(2), TimeUs(5), b"", &mut events), Err(broken));
+        assert_eq!(core.check(), Err(broken));
+        assert_eq!(events.len(), 1);
+    }
+}
+
+#[test]
+fn events_are_appended_and_the_digest_takes_in_only_new_ones() {
+    let stream = stream(41, 800);
+    let (mut one, mut two) = (Core::new(), Core::new());
+    apply_all(&mut one, &stream).unwrap();
+    let mut events = Vec::new();
+    for (seq, (time, payload)) in (1..).zip(&stream) {
+        two.apply(Seq(seq), *time, payload, &mut events).unwrap();
+    }
+    assert!(events.len() >= stream.len());
+    assert_eq!(one.digest(), two.digest());
 }
