@@ -1,0 +1,209 @@
+//! What the consumer is told: its own numbers, the levels that changed, the balances it watches.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::*;
+use parking_lot::{Condvar, Mutex};
+use tandem_core::Core;
+use tandem_core::reject::RejectCode;
+use tandem_core::types::{AccountId, Side};
+use tandem_journal::testing::FaultStorage;
+use tandem_node::batch::BookChange;
+use tandem_node::log::{AppendError, Entries, Log, Records, Space, Tail};
+use tandem_node::node::{Fatal, Node, Settings, Start};
+use tandem_node::replica::Replica;
+use tandem_node::stats::Stats;
+
+/// A log that several nodes append to and follow, like a partition of a broker.
+#[derive(Clone, Default)]
+struct SharedLog(Arc<(Mutex<Vec<Vec<u8>>>, Condvar)>);
+
+struct Writer {
+    log: SharedLog,
+    is_closed: Arc<AtomicBool>,
+}
+
+struct Follower {
+    log: SharedLog,
+    is_closed: Arc<AtomicBool>,
+    next: usize,
+}
+
+impl Log for Writer {
+    fn append(&mut self, entries: Entries, _: Space) -> Result<(), AppendError> {
+        self.log.0.0.lock().extend(entries.iter().map(|(_, payload)| payload.to_vec()));
+        self.log.0.1.notify_all();
+        Ok(())
+    }
+
+    fn has_room(&mut self) -> bool {
+        true
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _log = self.log.0.0.lock();
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.log.0.1.notify_all();
+    }
+}
+
+impl Tail for Follower {
+    fn next(&mut self) -> Result<Option<Records>, String> {
+        let mut log = self.log.0.0.lock();
+        while log.len() == self.next {
+            if self.is_closed.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
+            self.log.0.1.wait(&mut log);
+        }
+        let mut records = Records::starting_at(self.next as u64 + 1);
+        log[self.next..].iter().for_each(|payload| records.push(1, 0, payload));
+        self.next = log.len();
+        Ok(Some(records))
+    }
+}
+
+fn node_on(log: &SharedLog, session: u64) -> Node {
+    let is_closed = Arc::new(AtomicBool::new(false));
+    let writer = Writer { log: log.clone(), is_closed: Arc::clone(&is_closed) };
+    let follower = Follower { log: log.clone(), is_closed, next: 0 };
+    let replica = Replica::new(Core::new(), 0, session);
+    let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
+    let on_fatal = Arc::new(|fatal: Fatal| assert_eq!(Some(fatal), None));
+    let settings = Settings { session, queue_limit: 10_000, snapshot_every: 10, on_fatal };
+    Node::start(writer, follower, start, settings, Arc::new(Stats::default())).expect("the node starts")
+}
+
+#[test]
+fn nodes_on_one_log_come_to_one_digest_and_each_finds_its_own_results() {
+    let log = SharedLog::default();
+    let nodes = [node_on(&log, 11), node_on(&log, 22)];
+    run(&nodes[0], setup());
+    results(&nodes[1], 7);
+    let mut numbers = [Vec::new(), Vec::new()];
+    for n in 0..2000 {
+        let who = (n % 3 == 0) as usize;
+        numbers[who].extend(submit_all(&nodes[who], [nth_command(n)]));
+    }
+    for (node, sent) in nodes.iter().zip(&numbers) {
+        let outcomes = results(node, 2000);
+        let own: Vec<u64> = outcomes.iter().map(|outcome| outcome.number).filter(|number| *number > 0).collect();
+        assert_eq!(&own, sent);
+    }
+    assert_eq!(point(&nodes[0]), point(&nodes[1]));
+}
+
+#[test]
+fn a_command_that_the_log_holds_twice_is_applied_once() {
+    let log = SharedLog::default();
+    let node = node_on(&log, 11);
+    run(&node, setup());
+    let first = run(&node, [sell(100, 1)])[0];
+    let again = log.0.0.lock().last().unwrap().clone();
+    log.0.0.lock().push(again);
+    log.0.1.notify_all();
+    let second = results(&node, 1)[0];
+    assert_eq!((first.number, first.code), (8, None));
+    assert_eq!((second.number, second.code), (8, Some(RejectCode::CommandRepeated)));
+    assert_eq!(node.replica().core().open_orders().count(), 1);
+}
+
+#[test]
+fn bytes_that_are_no_command_are_rejected_and_belong_to_nobody() {
+    let log = SharedLog::default();
+    let node = node_on(&log, 11);
+    log.0.0.lock().push(b"no command".to_vec());
+    log.0.1.notify_all();
+    let outcome = results(&node, 1)[0];
+    assert_eq!((outcome.number, outcome.code), (0, Some(RejectCode::CommandNotUnderstood)));
+}
+
+/// A book that is kept from changes alone.
+#[derive(Default)]
+struct Follow {
+    version: u64,
+    sides: [BTreeMap<u64, u128>; 2],
+}
+
+impl Follow {
+    fn apply(&mut self, change: &BookChange) {
+        assert_eq!(change.first_version, self.version + 1);
+        self.version = change.last_version;
+        for (side, levels) in self.sides.iter_mut().zip([&change.bids, &change.asks]) {
+            for (price, total) in levels {
+                match total {
+                    0 => side.remove(&price.0),
+                    total => side.insert(price.0, *total),
+                };
+            }
+        }
+        assert!(change.bids.is_sorted_by(|a, b| a.0 > b.0) && change.asks.is_sorted_by(|a, b| a.0 < b.0));
+        let best = |level: Option<(&u64, &u128)>| level.map(|(price, total)| (*price, *total));
+        assert_eq!(change.best_bid.map(|(price, total)| (price.0, total)), best(self.sides[0].last_key_value()));
+        assert_eq!(change.best_ask.map(|(price, total)| (price.0, total)), best(self.sides[1].first_key_value()));
+    }
+}
+
+#[test]
+fn the_changes_of_every_batch_add_up_to_the_book() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    run(node, setup());
+    let mut follow = Follow::default();
+    for round in 0..300 {
+        let size = 1 + round * 7 % 40;
+        let numbers = submit_all(node, (0..size).map(|n| nth_command(round * 40 + n)));
+        let taken = batches(node, numbers.len());
+        taken.iter().flat_map(|batch| &batch.depth).for_each(|change| follow.apply(change));
+        let depth = node.replica().core().depth(MARKET, usize::MAX).unwrap();
+        let plain = |levels: &[(tandem_core::types::Price, u128)]| levels.iter().map(|(p, t)| (p.0, *t)).collect();
+        assert_eq!(follow.version, depth.version);
+        assert_eq!(follow.sides, [plain(&depth.bids), plain(&depth.asks)]);
+    }
+    assert!(follow.version > 3000, "the stream hardly touched the book");
+}
+
+#[test]
+fn results_carry_the_balances_of_watched_accounts_right_after_the_command() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    run(node, setup());
+    node.replica().watch(BUYER, true);
+    node.replica().watch(AccountId(70_000), true);
+    submit_all(node, [sell(100, 2), buy(100, 1), buy(99, 1), buy(1, 0)]);
+    let taken = batches(node, 4);
+    let seen: Vec<_> = taken.iter().flat_map(|batch| batch.iter().map(|(_, _, balances)| balances.to_vec())).collect();
+    assert!(seen[0].is_empty() && seen[3].is_empty(), "a foreign order and a reject touch nothing");
+    assert_eq!(seen[1].iter().map(|now| (now.account, now.asset)).collect::<Vec<_>>(), [(BUYER, BASE), (BUYER, QUOTE)]);
+    assert_eq!((seen[1][0].free.0, seen[1][1].locked.0), (100, 0));
+    assert_eq!(seen[2][1].locked.0, 99 * 1_000_000 * 100 / 100_000_000);
+    let core_now = node.replica().core().balance(BUYER, QUOTE);
+    assert_eq!((seen[2][1].free, seen[2][1].locked), (core_now.free, core_now.locked));
+    node.replica().watch(BUYER, false);
+    submit_all(node, [place(BUYER, Side::Buy, 98, 1)]);
+    assert!(batches(node, 1)[0].balances.is_empty());
+}
+
+#[test]
+fn queries_get_their_turn_while_commands_stream_in() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    run(node, setup());
+    let mut seqs = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| submit_all(node, (0..20_000).map(nth_command)));
+        let mut seen = 0;
+        while seen < 20_000 {
+            seqs.push(node.replica().core().seq().0);
+            seen += node.poll(usize::MAX).iter().map(|batch| batch.outcomes.len()).sum::<usize>();
+        }
+    });
+    assert!(seqs.is_sorted());
+    assert!(seqs.iter().any(|seq| *seq > 7 && *seq < 20_007), "no query came between");
+}

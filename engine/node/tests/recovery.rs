@@ -1,0 +1,208 @@
+//! A restart ends where the life before ended, by whatever way it gets there.
+
+mod common;
+
+use common::*;
+use tandem_core::command::{Command, Origin};
+use tandem_core::event::Event;
+use tandem_core::types::{Seq, TimeUs};
+use tandem_core::{Core, codec};
+use tandem_journal::testing::FaultStorage;
+use tandem_node::batch::Batch;
+use tandem_node::recovery::Options;
+
+fn events(batches: &[Batch]) -> Vec<Event> {
+    batches.iter().flat_map(|batch| batch.events.clone()).collect()
+}
+
+/// A life of so many commands; returns its events and where it ended.
+fn live(storage: &FaultStorage, options: Options, commands: u64) -> (Vec<Batch>, (u64, u64)) {
+    let opened = open_with(storage, options);
+    let numbers = submit_all(&opened.node, setup().into_iter().chain((0..commands).map(nth_command)));
+    let taken = batches(&opened.node, numbers.len());
+    let end = point(&opened.node);
+    (taken, end)
+}
+
+#[test]
+fn a_restart_replays_the_whole_tail_to_the_same_digest_and_events() {
+    let storage = FaultStorage::new();
+    let (before, end) = live(&storage, options(&Fatals::default()), 5000);
+    let opened = open(&storage.after_process_death());
+    assert_eq!(point(&opened.node), end);
+    let found = &opened.recovery;
+    assert_eq!((found.snapshot_seq, found.last_seq, found.replayed), (0, 5007, 5007));
+    assert!(opened.start.orders.is_empty());
+    let again = replayed(&opened);
+    assert!(again.iter().all(|batch| batch.is_replayed));
+    assert_eq!(events(&again), events(&before));
+    let outcomes: Vec<_> = again.iter().flat_map(|batch| batch.outcomes.clone()).collect();
+    assert_eq!(outcomes.iter().map(|outcome| outcome.seq).collect::<Vec<_>>(), (1..=5007).collect::<Vec<_>>());
+    assert!(outcomes.iter().all(|outcome| outcome.number == 0), "these were sent by another process");
+    let live = run(&opened.node, [sell(100, 1)]);
+    assert_eq!(live[0].seq, 5008);
+    assert!(live[0].time_us >= outcomes[5006].time_us);
+}
+
+/// Some lives of 3000 commands with a snapshot every 1000.
+fn with_snapshots() -> (FaultStorage, (u64, u64), Vec<Batch>) {
+    let storage = FaultStorage::new();
+    let opened = open_with(&storage, Options { snapshot_every: 1000, ..options(&Fatals::default()) });
+    let mut taken = Vec::new();
+    run(&opened.node, setup());
+    for round in 0..4 {
+        let numbers = submit_all(&opened.node, (round * 1000..(round + 1) * 1000).map(nth_command));
+        taken.extend(batches(&opened.node, numbers.len()));
+        wait_until(|| stat(&opened.node, "snapshots") == round + 1);
+    }
+    let numbers = submit_all(&opened.node, (4000..4500).map(nth_command));
+    taken.extend(batches(&opened.node, numbers.len()));
+    let end = point(&opened.node);
+    drop(opened);
+    (storage, end, taken)
+}
+
+fn snapshot_names(storage: &FaultStorage) -> Vec<String> {
+    storage.names().into_iter().filter(|name| name.ends_with(".snap")).collect()
+}
+
+#[test]
+fn a_restart_from_a_snapshot_starts_the_events_there() {
+    let (storage, end, before) = with_snapshots();
+    assert_eq!(snapshot_names(&storage).len(), 2, "older snapshots are removed");
+    let opened = open(&storage);
+    assert_eq!(point(&opened.node), end);
+    let found = opened.recovery.clone();
+    assert!(found.snapshot_seq >= 4000 && found.snapshot_seq == found.events_from_seq);
+    assert_eq!(found.replayed, found.last_seq - found.snapshot_seq);
+    // The orders at the start, followed through the events, are the orders at the end.
+    let orders_at_start = opened.start.orders.len();
+    assert!(orders_at_start > 0);
+    assert_eq!(opened.start.markets.len(), 1);
+    let again = replayed(&opened);
+    let after: Vec<_> = before
+        .iter()
+        .flat_map(|batch| batch.iter().map(|(outcome, events, _)| (outcome.seq, events.to_vec())))
+        .filter(|(seq, _)| *seq > found.events_from_seq)
+        .collect();
+    let replayed: Vec<_> = again
+        .iter()
+        .flat_map(|batch| batch.iter().map(|(outcome, events, _)| (outcome.seq, events.to_vec())))
+        .collect();
+    assert_eq!(replayed, after);
+    let first_change = again.iter().find_map(|batch| batch.depth.first()).unwrap();
+    assert_eq!(first_change.first_version, opened.start.markets[0].book_version + 1);
+}
+
+#[test]
+fn a_consumer_that_is_behind_the_snapshot_gets_the_events_it_lacks() {
+    let (storage, end, _) = with_snapshots();
+    let newest = open(&storage).recovery.snapshot_seq;
+    let opened = open_with(&storage, Options { replay_from: Some(newest - 1), ..options(&Fatals::default()) });
+    assert_eq!(point(&opened.node), end);
+    assert_eq!(opened.recovery.snapshot_seq, newest);
+    assert!(opened.recovery.events_from_seq < newest);
+    let again = replayed(&opened);
+    assert_eq!(again[0].outcomes[0].seq, opened.recovery.events_from_seq + 1);
+    assert_eq!(again.last().unwrap().seq, end.0);
+    // Further back than anything that is kept: everything that is kept.
+    drop(opened);
+    let opened = open_with(&storage, Options { replay_from: Some(3), ..options(&Fatals::default()) });
+    assert!(opened.recovery.events_from_seq < newest);
+    assert_eq!(point(&opened.node), end);
+}
+
+#[test]
+fn a_damaged_snapshot_falls_back_to_the_one_before_and_is_named() {
+    let (storage, end, _) = with_snapshots();
+    let newest = snapshot_names(&storage).pop().unwrap();
+    storage.flip_bit(&newest, 8 * 500);
+    let opened = open(&storage);
+    assert_eq!(point(&opened.node), end);
+    assert_eq!(opened.recovery.damaged_snapshots.len(), 1);
+    assert!(opened.recovery.damaged_snapshots[0].contains(&newest), "{:?}", opened.recovery);
+    assert!(opened.recovery.snapshot_seq < 4000);
+}
+
+#[test]
+fn segments_that_the_snapshots_cover_are_removed_and_the_rest_is_enough() {
+    let storage = FaultStorage::new();
+    let opened = open_with(&storage, Options { snapshot_every: 5000, ..options(&Fatals::default()) });
+    run(&opened.node, setup());
+    for round in 0..10 {
+        let numbers = submit_all(&opened.node, (round * 5000..(round + 1) * 5000).map(nth_command));
+        batches(&opened.node, numbers.len());
+        wait_until(|| stat(&opened.node, "snapshots") == round + 1);
+    }
+    let end = point(&opened.node);
+    drop(opened);
+    let segments = storage.names().iter().filter(|name| name.ends_with(".log")).count();
+    assert!(segments < 5 && !storage.names().contains(&"00000000000000000001.log".into()), "{:?}", storage.names());
+    assert_eq!(point(&open(&storage).node), end);
+}
+
+#[test]
+fn a_requested_snapshot_is_taken_while_nothing_happens() {
+    let storage = FaultStorage::new();
+    let opened = open(&storage);
+    opened.node.request_snapshot();
+    run(&opened.node, setup());
+    opened.node.request_snapshot();
+    wait_until(|| stat(&opened.node, "snapshot_seq") == 7);
+    opened.node.request_snapshot();
+    run(&opened.node, [sell(100, 1)]);
+    let end = point(&opened.node);
+    drop(opened);
+    let again = open(&storage);
+    assert_eq!(point(&again.node), end);
+    assert!(again.recovery.snapshot_seq >= 7);
+}
+
+#[test]
+fn the_events_of_a_tail_are_made_no_faster_than_they_are_taken() {
+    let storage = FaultStorage::new();
+    live(&storage, options(&Fatals::default()), 20_000);
+    let opened = open_with(&storage, Options { queue_limit: 1000, ..options(&Fatals::default()) });
+    wait_until(|| stat(&opened.node, "outbox") >= 1000);
+    for _ in 0..1000 {
+        std::thread::yield_now();
+    }
+    assert!(stat(&opened.node, "outbox") < 3000);
+    assert_eq!(replayed(&opened).iter().map(|batch| batch.outcomes.len()).sum::<usize>(), 20_007);
+}
+
+#[test]
+fn closing_in_the_middle_of_a_replay_does_not_wait_for_the_consumer() {
+    let storage = FaultStorage::new();
+    let (_, end) = live(&storage, options(&Fatals::default()), 20_000);
+    let opened = open_with(&storage, Options { queue_limit: 1000, ..options(&Fatals::default()) });
+    opened.node.close();
+    assert_eq!(point(&opened.node), end);
+}
+
+#[test]
+fn a_log_of_a_removed_cluster_file_keeps_its_identity() {
+    let storage = FaultStorage::new();
+    live(&storage, options(&Fatals::default()), 10);
+    let first = open(&storage).recovery.cluster_id;
+    storage.tamper("CLUSTER", None);
+    assert_eq!(open(&storage).recovery.cluster_id, first);
+    assert_ne!(open(&FaultStorage::new()).recovery.cluster_id, first);
+}
+
+#[test]
+fn the_replica_is_the_core_and_nothing_else() {
+    let storage = FaultStorage::new();
+    let (taken, end) = live(&storage, options(&Fatals::default()), 3000);
+    let commands: Vec<Command> = setup().into_iter().chain((0..3000).map(nth_command)).collect();
+    let outcomes = taken.iter().flat_map(|batch| batch.outcomes.clone());
+    let mut core = Core::new();
+    let mut events = Vec::new();
+    for (command, outcome) in commands.iter().zip(outcomes) {
+        let origin = Origin { session: 1, number: outcome.number };
+        let mut payload = Vec::new();
+        codec::encode(origin, command, &mut payload);
+        core.apply(Seq(outcome.seq), TimeUs(outcome.time_us), &payload, &mut events).unwrap();
+    }
+    assert_eq!((core.seq().0, core.digest()), end);
+}
