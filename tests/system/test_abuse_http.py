@@ -166,7 +166,6 @@ def test_an_unknown_method_is_a_json_405(exchange: Exchange, method: str) -> Non
 
 NONSENSE = {
     "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "old version": b"GET /api/v3/ping HTTP/0.9\r\n\r\n",
     "next version": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no target": b"GET\r\n\r\n",
     "bytes": bytes(range(256)) * 8,

@@ -27,7 +27,7 @@ SEED = int(os.environ.get("TANDEM_TEST_SEED", "0")) or int.from_bytes(os.urandom
 NAMES = ("ann", "ben", "cat", "dan")
 FUNDS = {"base": "1000000", "quote": "100000000"}
 # Many segments in one run; and in the second run snapshots too, after which closed orders are known by the log only.
-SEGMENTS = "\n[engine]\nsegment_bytes = 262144\n"
+SEGMENTS = "\n[engine]\nsegment_bytes = 1048576\n"
 SNAPSHOTS = SEGMENTS + "snapshot_every = 700\n"
 OPEN = {"NEW", "PARTIALLY_FILLED"}
 
@@ -213,7 +213,10 @@ async def cycle_once(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("engine", "cycles"), [(SEGMENTS, CYCLES - CYCLES // 4), (SNAPSHOTS, CYCLES // 4)])
+@pytest.mark.parametrize(
+    ("engine", "cycles"),
+    [pytest.param(SEGMENTS, CYCLES - CYCLES // 4, id="log"), pytest.param(SNAPSHOTS, CYCLES // 4, id="snapshots")],
+)
 async def test_nothing_acknowledged_is_lost_when_killed_under_load(tmp_path: Path, engine: str, cycles: int) -> None:
     sys.stdout.write(f"TANDEM_TEST_SEED={SEED}\n")
     exchange, accounts, symbol = await asyncio.to_thread(open_exchange, tmp_path / "data", engine)

@@ -1,16 +1,16 @@
 """Starting, stopping and starting again: exit codes, locks, damaged and torn logs, and what the operator is told."""
 
+import asyncio
 import json
 import signal
 import stat
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.system.exchange import Exchange, cli, until
+from tests.system.streams import connect
 from tests.system.venue import make_account, make_venue
 
 
@@ -68,27 +68,17 @@ def test_a_kill_is_as_good_as_a_stop(own_exchange: Exchange) -> None:
     assert Decimal(trader.cancel(symbol, origClientOrderId="stays")["executedQty"]) == Decimal("0.5")
 
 
-def test_a_stop_under_open_connections_ends_in_time(own_exchange: Exchange) -> None:
-    """Idle keep-alive connections and sockets do not hold the process."""
+async def test_a_stop_under_open_connections_ends_in_time(own_exchange: Exchange) -> None:
+    """Idle keep-alive connections and sockets do not hold the process; sockets are told."""
     own_exchange.start("--no-demo")
-    script = (
-        "import asyncio, aiohttp, sys\n"
-        "async def main():\n"
-        "    async with aiohttp.ClientSession() as session:\n"
-        "        async with session.ws_connect(sys.argv[1] + '/ws/xyz@trade') as ws:\n"
-        "            print('open', flush=True)\n"
-        "            print((await ws.receive()).type.name, ws.close_code, flush=True)\n"
-        "asyncio.run(main())\n"
-    )
-    command = [sys.executable, "-c", script, own_exchange.ws_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
-        assert watcher.stdout is not None
-        assert watcher.stdout.readline() == "open\n"
-        trader = own_exchange.trader()
-        trader.public("/api/v3/ping")
-        assert own_exchange.stop(signal.SIGTERM, timeout_s=10) == 0
-        assert json.loads(watcher.stdout.readline())["e"] == "serverShutdown"
-        assert watcher.stdout.readline() == "1012\n"
+    own_exchange.trader().public("/api/v3/ping")
+    async with connect(own_exchange.ws_url + "/ws/xyz@trade") as watching:
+        stopping = asyncio.create_task(asyncio.to_thread(own_exchange.stop, signal.SIGTERM, 10))
+        assert (await watching.next())["e"] == "serverShutdown"
+        with pytest.raises(ConnectionError):
+            await watching.next()
+        assert watching.raw.close_code == 1012
+    assert await stopping == 0
 
 
 def test_a_second_process_on_the_same_directory_refuses(own_exchange: Exchange) -> None:
