@@ -25,18 +25,25 @@ class Engine:
         snapshot_every: int = ...,
         reserve_bytes: int = ...,
         queue_limit: int = ...,
+        replay_from: int | None = ...,
     ) -> Engine:
         """Recovers (newest valid snapshot + tail) or creates the data directory. Events of the replayed tail come
         first from `poll`, in batches with `replayed` set; `snapshot_orders` are the open orders at the snapshot they
-        start from."""
+        start from.
+
+        `replay_from`: the last seq whose events the caller has (its slowest projection). The events then start at
+        the newest snapshot that is not after it, which may be older than the one the state comes from. None: at the
+        newest snapshot."""
 
     # --- what recovery found
     def recovery(self) -> dict[str, Any]:
         """snapshot_seq, last_seq, replayed, torn_bytes_cut, damaged_snapshots (list of str), seconds, cluster_id
-        (hex)."""
+        (hex), findings (list of str: whatever else the journal noticed), events_from_seq (`poll` reports every command
+        after it; later than `replay_from` only when older snapshots and log are gone)."""
 
     def snapshot_orders(self) -> list[OpenOrder]:
-        """Open orders at the point from which `poll` reports events (empty for a new directory)."""
+        """Open orders at the point from which `poll` reports events (empty for a new directory). Read it before the
+        first `poll` that returns something: it is dropped then, and reading it raises EngineError."""
 
     def snapshot_markets(self) -> list[tuple[int, int, int | None, int]]:
         """At the same point: (market, next trade id, last price or None, book version)."""
@@ -45,7 +52,9 @@ class Engine:
     def notify_fd(self) -> int:
         """A descriptor that is readable when `poll` has something; `poll` clears it."""
 
-    def poll(self, max_results: int = ...) -> list[Batch]: ...
+    def poll(self, max_results: int = ...) -> list[Batch]:
+        """Whole batches, until they have `max_results` results or more. Empty: nothing has happened, and everything
+        that recovery replayed has been handed out (until then it waits for the next batch, without the GIL)."""
 
     # --- commands: each returns its number; the Result with that number comes from `poll`. Raise Overloaded.
     def place_order(
