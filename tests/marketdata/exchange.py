@@ -14,6 +14,7 @@ from tandem.domain.operation import Call, Operation
 from tandem.domain.parameters import Parameters
 from tandem.domain.requests import read_http
 from tandem.marketdata.routes import operations
+from tandem.marketdata.store import ViewStore
 from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.views import MarketData
 from tandem.platform.clock import ManualClock
@@ -46,7 +47,9 @@ class Exchange:
     def __init__(self, directory: Path) -> None:
         self.engine = Engine.open(str(directory), segment_bytes=1 << 20)
         self.client = EngineClient(self.engine)
-        self.data = MarketData(self.client)
+        found = self.engine.recovery()
+        store = ViewStore(directory / "marketdata", cluster_id=found["cluster_id"], last_seq=found["last_seq"])
+        self.data = MarketData(self.client, store)
         self.clock = ManualClock()
         self.hub = StreamHub(self.data, self.clock, lambda payload: payload)
         self.market = self.alice = self.bob = 0

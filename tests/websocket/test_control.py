@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.apps.stream_control import MAX_STREAMS, answer
 
@@ -100,3 +102,31 @@ def test_a_socket_has_so_many_streams() -> None:
     one_more = {"method": "SUBSCRIBE", "params": ["t"], "id": 2}
     assert json.loads(answer(json.dumps(one_more), names)) == {"code": 2, "msg": "Invalid request: too many parameters"}
     assert len(names.names) == MAX_STREAMS
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+METHOD = st.sampled_from(["SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"])
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "method": METHOD | VALUES,
+        "id": VALUES,
+        "params": st.lists(st.sampled_from(["combined", True, "a@trade"]) | VALUES, max_size=3) | VALUES,
+    },
+)
+
+
+@given(REQUESTS | VALUES)
+def test_every_json_is_answered(request: object) -> None:
+    told = json.loads(answer(json.dumps(request), Names()))
+    assert ("result" in told) != ({"code", "msg"} <= set(told))
+
+
+@given(st.binary(max_size=64) | st.text(max_size=64))
+def test_every_text_is_answered(text: str | bytes) -> None:
+    told = json.loads(answer(text, Names()))
+    assert "result" in told or told["code"] in (0, 1, 2, 3)

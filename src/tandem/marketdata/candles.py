@@ -7,10 +7,10 @@ trades are stored; the flat ones between are made on demand. Every series is bou
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 
-from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, Interval
+from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
 
 Row = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 """open time, open, high, low, close, volume, quote volume, trades, volume and quote volume bought by takers, first id,
@@ -160,12 +160,20 @@ class Candles:
         second = self._second
         if second.current is not None:
             second.close(second.current)
-        open_us = time_us - time_us % 1_000_000
-        self._second_end = open_us + 1_000_000
+        open_us = time_us - time_us % SECOND
+        self._second_end = open_us + SECOND
         bought, bought_quote = (0, 0) if buyer_is_maker else (qty, quote)
         second.current = [
             open_us, price, price, price, price, qty, quote, 1, bought, bought_quote, trade_id, trade_id,
         ]  # fmt: skip
+
+    def restore(self, series: Mapping[str, tuple[list[Row], list[int] | None]]) -> None:
+        """The closed candles and the current one of every interval, as they were."""
+        for name, (closed, current) in series.items():
+            self.series[name].closed = closed
+            self.series[name].current = current
+        second = self._second.current
+        self._second_end = -1 if second is None else second[0] + SECOND
 
     def rows(
         self,

@@ -62,6 +62,25 @@ class TradeRing:
         self._pack(self._bytes, trade_id % self._capacity * _SIZE, price, qty, flagged_time)
         self.next_id = trade_id + 1
 
+    def start_at(self, next_id: int) -> None:
+        """Holds nothing; the next trade has this id."""
+        self.first_id = self.next_id = next_id
+
+    def packed(self) -> bytes:
+        """All trades, oldest first."""
+        first, end = self.first_id % self._capacity * _SIZE, self.next_id % self._capacity * _SIZE
+        if not len(self):
+            return b""
+        if first < end:
+            return bytes(self._bytes[first:end])
+        return bytes(self._bytes[first:] + self._bytes[:end])
+
+    def unpack(self, first_id: int, packed: bytes) -> None:
+        """The inverse of `packed`."""
+        self.start_at(first_id)
+        for trade_id, (price, qty, flagged) in enumerate(_PACKED.iter_unpack(packed), first_id):
+            self.add(trade_id, price, qty, flagged)
+
     def _grow(self) -> None:
         old, old_capacity = self._bytes, self._capacity
         self._capacity = min(old_capacity * 4, self._full)

@@ -1,14 +1,15 @@
 """What readers ask about every market, kept up to date from the engine's batches, the replayed ones included.
 
-After a restart the views start at the snapshot that recovery began with: the last price is known, older trades and
-candles are not.
+Recovery begins at the engine's newest snapshot; what lies before it comes from the `ViewStore`, if there is one.
 """
 
 from tandem.domain.catalog import Market
 from tandem.domain.trading import MarketStatus, Side
 from tandem.marketdata.candles import Candles
+from tandem.marketdata.store import VERSION, SavedSeries, SavedView, ViewStore
 from tandem.marketdata.trades import CAPACITY, TradeRing
 from tandem.platform.engine import Batch, Engine, EngineClient, Traded
+from tandem.platform.telemetry import log
 
 _SELL = int(Side.SELL)
 
@@ -16,16 +17,27 @@ _SELL = int(Side.SELL)
 class MarketView:
     """One market's trades and what follows from them."""
 
-    __slots__ = ("candles", "last_price", "last_qty", "last_time_us", "trade_count", "trades")
+    __slots__ = (
+        "candles",
+        "last_price",
+        "last_qty",
+        "last_time_us",
+        "saved_count",
+        "saved_seq",
+        "trade_count",
+        "trades",
+    )
 
-    def __init__(self, *, last_price: int | None = None, trade_capacity: int = CAPACITY) -> None:
+    def __init__(self, *, trade_capacity: int = CAPACITY) -> None:
         self.trades = TradeRing(trade_capacity)
         self.candles = Candles()
-        self.last_price = last_price
+        self.last_price: int | None = None
         self.last_qty = 0
         self.last_time_us = 0
         self.trade_count = 0
         """Since this process began: changes when the market traded."""
+        self.saved_count = 0
+        self.saved_seq = 0
 
     def add(
         self,
@@ -44,16 +56,42 @@ class MarketView:
         self.last_time_us = time_us
         self.trade_count += 1
 
+    def saved(self, cluster_id: str, seq: int) -> SavedView:
+        """A copy that later trades do not change."""
+        return SavedView(
+            VERSION,
+            cluster_id,
+            seq,
+            self.last_price,
+            self.last_qty,
+            self.last_time_us,
+            self.trades.first_id,
+            self.trades.next_id,
+            self.trades.packed(),
+            {
+                name: SavedSeries(series.closed.copy(), None if series.current is None else series.current.copy())
+                for name, series in self.candles.series.items()
+            },
+        )
+
+    def restore(self, saved: SavedView) -> None:
+        self.last_price, self.last_qty, self.last_time_us = saved.last_price, saved.last_qty, saved.last_time_us
+        self.trades.unpack(saved.first_id, saved.trades)
+        self.candles.restore({name: (series.closed, series.current) for name, series in saved.series.items()})
+        self.saved_seq = saved.seq
+
 
 class MarketData:
     """The views of all markets. Make it before `EngineClient.start`."""
 
-    def __init__(self, client: EngineClient, *, trade_capacity: int = CAPACITY) -> None:
+    def __init__(self, client: EngineClient, store: ViewStore | None = None, *, trade_capacity: int = CAPACITY) -> None:
         self.client = client
+        self._store = store
         self._trade_capacity = trade_capacity
         self._views: dict[int, MarketView] = {}
-        for market, _next_trade, last_price, _version in client.engine.snapshot_markets():
-            self._views[market] = MarketView(last_price=last_price, trade_capacity=trade_capacity)
+        self._seq = 0
+        for market, next_trade, last_price, _version in client.engine.snapshot_markets():
+            self._recover(market, next_trade, last_price)
         client.add_listener(self.on_batch)
 
     @property
@@ -67,6 +105,8 @@ class MarketData:
         return view
 
     def on_batch(self, batch: Batch) -> None:
+        self._seq = batch.seq
+        is_replayed = batch.replayed
         for result in batch.results:
             events = result.events
             if len(events) < 2:  # a trade comes behind its taker's OrderAccepted
@@ -74,12 +114,15 @@ class MarketData:
             taker = price = -1
             for event in events:
                 if type(event) is Traded:
-                    time_us = result.time_us
+                    view = self.view(event.market)
                     starts = event.taker_order != taker or event.price != price
                     taker, price = event.taker_order, event.price
-                    self.view(event.market).add(
-                        time_us,
-                        event.trade_id,
+                    trade_id = event.trade_id
+                    if is_replayed and trade_id < view.trades.next_id:
+                        continue
+                    view.add(
+                        result.time_us,
+                        trade_id,
                         price,
                         event.qty,
                         event.quote_amount,
@@ -90,3 +133,46 @@ class MarketData:
     def shows(self, market: Market) -> bool:
         """A market in BREAK shows no book."""
         return market.status is not MarketStatus.BREAK
+
+    # --- across restarts
+
+    def _recover(self, market: int, next_trade: int, last_price: int | None) -> None:
+        view = self.view(market)
+        saved = None if self._store is None else self._store.load(market)
+        if saved is not None:
+            view.restore(saved)
+        if view.trades.next_id < next_trade:
+            if saved is not None:
+                missing = next_trade - saved.next_id
+                log(__name__).warning("candles lack trades from before the snapshot", market=market, trades=missing)
+            view.trades.start_at(next_trade)
+            view.last_price = last_price
+
+    def unsaved(self) -> list[int]:
+        """Markets that traded since they were saved, the one saved longest ago first."""
+        if self._store is None:
+            return []
+        changed = [
+            (view.saved_seq, market) for market, view in self._views.items() if view.trade_count != view.saved_count
+        ]
+        return [market for _, market in sorted(changed)]
+
+    def saved_seq(self, market: int) -> int:
+        return self._views[market].saved_seq
+
+    def take(self, market: int) -> SavedView:
+        """What `write` saves; it counts as saved."""
+        assert self._store is not None
+        view = self._views[market]
+        view.saved_count, view.saved_seq = view.trade_count, self._seq
+        return view.saved(self._store.cluster_id, self._seq)
+
+    def write(self, market: int, saved: SavedView) -> None:
+        """May run in another thread. Raises OSError."""
+        assert self._store is not None
+        self._store.save(market, saved)
+
+    def save(self) -> None:
+        """Saves what has changed, for the end of the process. Raises OSError."""
+        for market in self.unsaved():
+            self.write(market, self.take(market))

@@ -1,0 +1,83 @@
+"""Views on the disk, so that candles and trades outlive a restart that begins from a newer snapshot of the engine.
+
+One file per market, replaced as a whole. Trade ids are the cursor: a view has seen exactly the trades below its next
+id, and recovery brings the rest. Files are derived and may be deleted; one that cannot be used is passed over, with a
+warning.
+"""
+
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from tandem.marketdata.candles import Row
+from tandem.platform.telemetry import log
+
+VERSION = 1
+_CHECKSUM_BYTES = 4
+
+
+class SavedSeries(msgspec.Struct, frozen=True, array_like=True):
+    closed: list[Row]
+    current: list[int] | None
+
+
+class SavedView(msgspec.Struct, frozen=True, array_like=True):
+    """Everything of a `MarketView`."""
+
+    version: int
+    cluster_id: str
+    seq: int
+    """The engine had applied this much."""
+    last_price: int | None
+    last_qty: int
+    last_time_us: int
+    first_id: int
+    next_id: int
+    trades: bytes
+    series: dict[str, SavedSeries]
+
+
+_decode = msgspec.json.Decoder(SavedView).decode
+
+
+class ViewStore:
+    """`last_seq`: where the engine's log ends, and `cluster_id` whose it is."""
+
+    def __init__(self, directory: Path, *, cluster_id: str, last_seq: int) -> None:
+        self._directory = directory
+        self.cluster_id = cluster_id
+        self._last_seq = last_seq
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+    def _path(self, market: int) -> Path:
+        return self._directory / f"{market}.view"
+
+    def load(self, market: int) -> SavedView | None:
+        """None when there is nothing that can be used."""
+        path = self._path(market)
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            body = raw[_CHECKSUM_BYTES:]
+            if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) != raw[:_CHECKSUM_BYTES]:
+                raise ValueError("damaged")
+            saved = _decode(zlib.decompress(body))
+            if (saved.version, saved.cluster_id) != (VERSION, self.cluster_id):
+                raise ValueError("of another exchange or version")
+            if saved.seq > self._last_seq:
+                raise ValueError("newer than the log")
+        except (ValueError, zlib.error, msgspec.DecodeError) as error:
+            log(__name__).warning("passed over saved market data", file=str(path), reason=str(error))
+            return None
+        return saved
+
+    def save(self, market: int, saved: SavedView) -> None:
+        """Without fsync: the log's syncs must not wait, and a file damaged by a power cut fails its checksum."""
+        body = zlib.compress(msgspec.json.encode(saved), 1)
+        path = self._path(market)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) + body)
+        fresh.replace(path)
