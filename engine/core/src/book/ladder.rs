@@ -99,9 +99,20 @@ impl Ladder {
     }
 
     /// Where in its chunk a key is (`Ok`) or belongs (`Err`).
+    ///
+    /// Keys are distinct integers: one that is `gap` below the last has at most `gap` entries behind it. Where every
+    /// tick has its level, which is where most orders come, that bound is the place itself.
     #[inline]
     fn search(entries: &[Entry], key: u64) -> Result<usize, usize> {
-        let at = entries.partition_point(|e| e.key < key);
+        let Some(last) = entries.last() else { return Err(0) };
+        let Some(gap) = last.key.checked_sub(key) else { return Err(entries.len()) };
+        let behind = usize::try_from(gap).unwrap_or(usize::MAX);
+        let low = entries.len().saturating_sub(1).saturating_sub(behind);
+        if entries.get(low).is_some_and(|e| e.key == key) {
+            return Ok(low);
+        }
+        let rest = entries.get(low..).unwrap_or_default();
+        let at = low.saturating_add(rest.partition_point(|e| e.key < key));
         match entries.get(at) {
             Some(e) if e.key == key => Ok(at),
             _ => Err(at),
