@@ -150,8 +150,9 @@ async def test_subscribers_that_never_read_are_cut_off(busy: Venue) -> None:
 
     def trade() -> None:
         while not done.is_set():
-            alice.place(busy.symbol, "BUY", quantity="0.2", price="70")
-            bob.place(busy.symbol, "SELL", "MARKET", quantity="0.2")
+            for buyer, seller in ((alice, bob), (bob, alice)):
+                buyer.place(busy.symbol, "BUY", quantity="0.2", price="70")
+                seller.place(busy.symbol, "SELL", "MARKET", quantity="0.2")
 
     with deaf_clients(where, f"/stream?streams={names}") as clients:
         trading = asyncio.create_task(asyncio.to_thread(trade))
@@ -247,7 +248,6 @@ PROTOCOL = {
     "a continuation of nothing": frame(b"", 0),
     "a long ping": frame(b"x" * 126, 9),
     "text that is not UTF-8": frame(b"\xff\xfe"),
-    "a length that is not in its shortest form": b"\x81\xfe\x00\x05\x00\x00\x00\x00hello",
 }
 
 

@@ -21,6 +21,7 @@ from tandem.domain.errors import api_error
 from tandem.platform.rate_limits import address_group
 
 TRANSPORT = "tandem.transport"
+ON_DRAINED = "tandem.on_drained"
 RESPOND = "tandem.respond"
 MAX_FRAGMENTS = 64
 """Of one WebSocket message; empty fragments would grow it without ever reaching the size limit."""
@@ -318,6 +319,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().__init__(**uvicorn)
         self._shared = shared
         self._stall = _Deadline()
+        self._on_drained: list[Callable[[], None]] = []
         self._second = 0
         self._control_frames = 0
 
@@ -329,6 +331,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[TRANSPORT] = self.transport
+        extensions[ON_DRAINED] = self._on_drained
         await super().run_asgi()
 
     def pause_writing(self) -> None:
@@ -338,6 +341,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stall.cancel()
+        for function in self._on_drained:
+            function()
 
     def handle_ping(self) -> None:
         super().handle_ping()

@@ -48,6 +48,9 @@ class SocketLimits:
 SWEEP_SECONDS = 1.0
 MAX_TURN_BYTES = 64 * 1024
 """Of one socket; more is written before the turn of the loop ends."""
+MAX_HANDED_BYTES = 64 * 1024
+"""While the transport holds more than this, frames wait here: as the one object that all sockets share, while the
+transport keeps a copy of each and up to three times its size. Not below the transport's high-water mark."""
 
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
@@ -144,7 +147,8 @@ class Sockets:
 class Socket:
     """An accepted connection. `close` is safe at any time; nothing is written after it.
 
-    What is pushed in one turn of the loop is written at once at its end: a burst costs a socket one system call.
+    What is pushed in one turn of the loop is written at once at its end: a burst costs a socket one system call. The
+    server calls what is in `scope["extensions"]["tandem.on_drained"]` when a transport that was full has room again.
     """
 
     def __init__(self, scope: Scope, send: Send, sockets: Sockets) -> None:
@@ -154,6 +158,8 @@ class Socket:
         self._max_waiting = sockets.limits.max_waiting_bytes
         self._frames: list[bytes] = []
         self._frames_bytes = 0
+        self._is_flush_due = False
+        scope["extensions"]["tandem.on_drained"].append(self.flush)
         self._closing: asyncio.Task[None] | None = None
         self.is_cut_off = False
 
@@ -163,10 +169,10 @@ class Socket:
 
     def push(self, frame: bytes) -> None:
         """Sends one whole frame soon."""
-        frames = self._frames
-        if not frames:
+        if not self._is_flush_due:
+            self._is_flush_due = True
             self._sockets.flush_soon(self)
-        frames.append(frame)
+        self._frames.append(frame)
         self._frames_bytes += len(frame)
         if self._frames_bytes > MAX_TURN_BYTES:
             self.flush()
@@ -175,12 +181,36 @@ class Socket:
         self.push(text_frame(payload))
 
     def flush(self) -> None:
-        """Writes what was pushed, and cuts the client off when too much is waiting."""
-        frames, transport = self._frames, self._transport
-        if frames and self._closing is None and not transport.is_closing():
-            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
-            self.check_waiting()
-        frames.clear()
+        """Writes what the transport has room for, and cuts off a client for whom too much is waiting."""
+        self._is_flush_due = False
+        transport = self._transport
+        if self._closing is not None or transport.is_closing():
+            self._drop_frames()
+            return
+        while self._frames and transport.get_write_buffer_size() <= MAX_HANDED_BYTES:
+            transport.write(self._take_frames())
+        self.check_waiting()
+
+    def _take_frames(self) -> bytes:
+        """The oldest frames, about MAX_TURN_BYTES of them."""
+        frames = self._frames
+        if self._frames_bytes <= MAX_TURN_BYTES or len(frames) == 1:
+            taken = frames[0] if len(frames) == 1 else b"".join(frames)
+            self._drop_frames()
+            return taken
+        count = size = 0
+        for frame in frames:
+            size += len(frame)
+            count += 1
+            if size >= MAX_TURN_BYTES:
+                break
+        taken = b"".join(frames[:count])
+        del frames[:count]
+        self._frames_bytes -= size
+        return taken
+
+    def _drop_frames(self) -> None:
+        self._frames.clear()
         self._frames_bytes = 0
 
     @property
@@ -188,10 +218,15 @@ class Socket:
         """What the client has not taken yet. Answers to pings are written by the server itself and count as well."""
         return self._transport.get_write_buffer_size() + self._frames_bytes
 
+    @property
+    def is_gone(self) -> bool:
+        return self._transport.is_closing()
+
     def check_waiting(self) -> None:
-        if self._transport.get_write_buffer_size() > self._max_waiting:
+        if self.waiting_bytes > self._max_waiting:
             self.is_cut_off = True
             self._transport.abort()
+            self._drop_frames()
 
     def close(self, code: int, reason: str) -> asyncio.Task[None]:
         """Begins the closing handshake; the application's next `receive` is the disconnect."""

@@ -127,7 +127,7 @@ class WsApiApp:
     # --- requests
 
     async def _serve(self, connection: WsApiConnection, receive: Receive) -> None:
-        while True:
+        while not connection.is_gone:
             while connection.waiting_bytes > MAX_UNREAD_BYTES:  # noqa: ASYNC110  (a transport has no such event)
                 await asyncio.sleep(UNREAD_SECONDS)
             message = await receive()
@@ -162,6 +162,8 @@ class WsApiApp:
             await self._handle_session_method(connection, frame, method)
         elif route.operation.security is Security.NONE:
             await self._answer(connection, frame, route)
+            await asyncio.sleep(0)  # everybody else's turn: these never wait, and may be long
+            await asyncio.sleep(0)  # who asks for much at once takes turns with everybody else
         else:
             await connection.slots.acquire()
             task = asyncio.create_task(self._answer(connection, frame, route))
