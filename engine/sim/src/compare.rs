@@ -179,11 +179,11 @@ impl Pair {
         let core: Vec<_> = self.core.accounts().iter().map(|a| (a.name.as_str(), a.can_trade, a.fees)).collect();
         let model = self.model.accounts.iter().map(|a| (a.name.as_str(), a.can_trade, a.fees)).collect();
         self.same("accounts", core, model)?;
-        for account in self.model.account_ids() {
-            for market in self.model.market_ids() {
+        for market in self.model.market_ids() {
+            let all = self.open_orders(market);
+            for account in self.model.account_ids() {
                 let core: Vec<OpenOrder> = self.core.open_orders_of(account, market).collect();
-                let mut model = self.open_orders(market);
-                model.retain(|order| order.account == account);
+                let model = all.iter().filter(|order| order.account == account).copied().collect();
                 self.same("open orders of an account", core, model)?;
             }
         }

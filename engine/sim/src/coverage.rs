@@ -6,9 +6,10 @@ use std::fmt;
 use tandem_core::command::Command;
 use tandem_core::event::{Event, OrderAccepted};
 use tandem_core::reject::RejectCode;
-use tandem_core::types::{CloseReason, OrderKind, SelfTradePrevention, TimeInForce};
+use tandem_core::types::{CloseReason, OrderKind, SelfTradePrevention, Side, TimeInForce};
 
 use crate::generate::{Input, Step};
+use crate::model::Model;
 
 const EVENTS: [&str; 15] = [
     "Rejected",
@@ -27,6 +28,8 @@ const EVENTS: [&str; 15] = [
     "OrderClosed",
     "OrderRested",
 ];
+/// A book that is certain to leave whatever holds a few hundred levels.
+const LEVELS_LEAST: usize = 500;
 const KINDS: [&str; 6] = ["limit gtc", "limit ioc", "limit fok", "limit maker", "market qty", "market quote"];
 
 /// Counters by what was seen.
@@ -41,6 +44,8 @@ pub struct Coverage {
     pub orders: u64,
     /// Of them accepted.
     pub accepted: u64,
+    /// Most price levels that one side of a book has had.
+    pub levels: usize,
 }
 
 impl Coverage {
@@ -108,11 +113,20 @@ impl Coverage {
         *self.counts.entry((group, what)).or_default() += 1;
     }
 
+    /// Notes how deep the books are.
+    pub fn observe_books(&mut self, model: &Model) {
+        for market in model.market_ids() {
+            let sides = Side::ALL.iter().map(|side| model.depth(market, *side).len());
+            self.levels = sides.max().unwrap_or(0).max(self.levels);
+        }
+    }
+
     /// Adds what another run has seen.
     pub fn add(&mut self, other: &Self) {
         self.commands += other.commands;
         self.orders += other.orders;
         self.accepted += other.accepted;
+        self.levels = self.levels.max(other.levels);
         for (key, count) in &other.counts {
             *self.counts.entry(key.clone()).or_default() += count;
         }
@@ -140,6 +154,9 @@ impl Coverage {
         );
         let rejects = RejectCode::ALL.iter().filter(|code| !self.rejects.contains_key(code));
         missing.extend(rejects.map(|code| format!("reject {}", code.name())));
+        if self.levels < LEVELS_LEAST {
+            missing.push(format!("a book of {LEVELS_LEAST} levels, only {}", self.levels));
+        }
         for (group, what) in required() {
             if !self.counts.contains_key(&(group, what.clone())) {
                 missing.push(format!("{group} {what}"));
@@ -210,6 +227,7 @@ const fn name(event: &Event) -> &'static str {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} commands, {} orders, {} % accepted", self.commands, self.orders, self.accepted_percent())?;
+        writeln!(f, "{:>10}  levels of one side at most", self.levels)?;
         for (event, count) in &self.events {
             writeln!(f, "{count:>10}  event {event}")?;
         }

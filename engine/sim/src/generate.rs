@@ -180,7 +180,7 @@ impl Generator {
     fn origin(&mut self) -> Origin {
         if self.random.one_in(500) {
             // A session that is seen once, with a number at the edge.
-            let number = self.random.pick(&[1, u64::MAX - 1, u64::MAX]);
+            let number = self.random.pick(&[0, 1, u64::MAX - 1, u64::MAX]);
             return Origin { session: self.random.next() | 1, number };
         }
         let session = match self.profile.sessions {

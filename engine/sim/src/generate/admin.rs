@@ -44,7 +44,10 @@ impl Generator {
         }
         for account in 1..=profile.accounts {
             for (asset, worth) in worth.iter().enumerate() {
-                let amount = Amount(worth * u128::from(profile.wealth) + u128::from(self.random.below(1000)) + 1);
+                // So that the bound on credits leaves something for later.
+                let most = (1 << 99) / u128::from(profile.accounts);
+                let worth = worth.saturating_mul(u128::from(profile.wealth)).min(most);
+                let amount = Amount(worth + u128::from(self.random.below(1000)) + 1);
                 self.setup.push_back(Command::Credit {
                     account: AccountId(account as u32),
                     asset: AssetId(asset as u32),
@@ -64,7 +67,7 @@ impl Generator {
             Side::Buy => (market.quote, price * qty / 10_u128.pow(u32::from(decimals)) + order.quote_qty.0),
             Side::Sell => (market.base, qty),
         };
-        let amount = Amount(amount.saturating_mul(u128::from(self.random.between(2, 20))));
+        let amount = Amount(amount.saturating_mul(u128::from(self.random.between(2, 20))).min(1 << 96));
         Command::Credit { account: order.account, asset, amount }
     }
 

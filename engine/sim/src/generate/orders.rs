@@ -96,11 +96,15 @@ impl Generator {
     /// Most prices of orders that may rest leave room to the other side; of the others, few.
     fn price(&mut self, market: &Market, order: &PlaceOrder, mid: u64) -> Price {
         let distance = self.random.below(self.profile.spread + 1);
-        let passive_percent = if order.tif == TimeInForce::Gtc { 60 } else { 20 };
+        let passive_percent = match order.tif {
+            TimeInForce::Gtc if self.profile.is_deep => 95,
+            TimeInForce::Gtc => 60,
+            TimeInForce::Ioc | TimeInForce::Fok => 20,
+        };
         let is_passive = order.kind == OrderKind::LimitMaker || self.random.percent(passive_percent);
         let ticks = match (order.side, is_passive) {
             (Side::Buy, true) | (Side::Sell, false) => mid.saturating_sub(distance).max(1),
-            (Side::Sell, true) | (Side::Buy, false) => mid + distance,
+            (Side::Sell, true) | (Side::Buy, false) => mid.saturating_add(distance),
         };
         Price(ticks.saturating_mul(market.rules.tick_size.0))
     }
@@ -147,8 +151,8 @@ impl Generator {
             5 => order.quote_qty = Amount(self.random.pick(&[1, 1 << 63, 1 << 64, 1 << 100, u128::MAX])),
             6 => order.tif = self.random.pick(TimeInForce::ALL),
             7 => order.kind = self.random.pick(OrderKind::ALL),
-            8 => order.price = Price(order.price.0 + 1),
-            9 => order.qty = Qty(order.qty.0 + 1),
+            8 => order.price = Price(order.price.0.saturating_add(1)),
+            9 => order.qty = Qty(order.qty.0.saturating_add(1)),
             10 => order.qty = Qty(order.qty.0.saturating_mul(1_000_000)),
             11 => order.price = Price(order.price.0.saturating_mul(1_000)),
             12 => order.price = Price(order.price.0 / 3),

@@ -34,6 +34,8 @@ pub struct Profile {
     pub markets: u64,
     /// Prices of 10^18 and more, quantities of the same size.
     pub is_huge: bool,
+    /// Books of very many levels.
+    pub is_deep: bool,
     /// Widest distance of a price from the middle, in ticks.
     pub spread: u64,
     /// Largest order, in lots.
@@ -77,7 +79,29 @@ impl Profile {
         }
         // Something has to rest, or nothing ever trades.
         kinds[0] = kinds[0].max(20);
+        let drawn = Self::draw_sizes(random, kinds, actions, pace, sessions);
+        if random.one_in(12) { drawn.deepened() } else { drawn }
+    }
+
+    /// Thousands of orders at hundreds of prices.
+    fn deepened(self) -> Self {
+        let kinds = [60, 1, 1, 30, 3, 3];
         Self {
+            is_deep: true,
+            accounts: 20,
+            markets: 1,
+            spread: 1500,
+            book_max: 3000,
+            wealth: 5000,
+            lots: 3,
+            kinds,
+            ..self
+        }
+    }
+
+    fn draw_sizes(random: &mut Random, kinds: [u64; 6], actions: [u64; 12], pace: Pace, sessions: Sessions) -> Self {
+        Self {
+            is_deep: false,
             accounts: random.pick(&[2, 3, 4, 8, 20]),
             assets: random.between(2, 5),
             markets: random.between(1, 4),
@@ -85,7 +109,7 @@ impl Profile {
             spread: random.pick(&[1, 2, 5, 20, 100]),
             lots: random.pick(&[1, 3, 10, 40]),
             wealth: random.pick(&[3, 20, 200, 5000]),
-            book_max: random.pick(&[5, 20, 60, 200, 1000]),
+            book_max: random.pick(&[5, 20, 60, 200]),
             careless_percent: random.pick(&[0, 3, 10, 20]),
             spoilt_percent: random.pick(&[0, 2, 5, 10]),
             client_ids: random.pick(&[0, 4, 50, 5000]),
@@ -101,8 +125,9 @@ impl Profile {
     /// How many commands it takes to see what is special about this seed.
     pub const fn length(&self) -> u64 {
         match self.sessions {
-            Sessions::Many(_) | Sessions::Cycle(_) => 20_000,
-            Sessions::None | Sessions::Few(_) => 5_000,
+            Sessions::Many(_) | Sessions::Cycle(_) if !self.is_deep => 20_000,
+            _ if self.is_deep => 12_000,
+            _ => 5_000,
         }
     }
 
@@ -115,7 +140,7 @@ impl Profile {
         if self.is_huge {
             random.pick(&[4_000_000_000_000_000, 9_000_000_000_000_000])
         } else {
-            random.pick(&[1, 4, 30, 200, 2000])
+            random.pick(&[1, 4, 30, 200, 20_000]).max(if self.is_deep { 6_000 } else { 1 })
         }
     }
 }
@@ -127,6 +152,11 @@ fn steps(random: &mut Random, base_decimals: u8, is_huge: bool) -> (u64, u64) {
     }
     if random.one_in(8) {
         return (5_u64.pow(decimals), 2_u64.pow(decimals));
+    }
+    if random.one_in(10) {
+        // One lot at one tick is worth more than 64 bits of quote units.
+        let zeros = random.between(9, 13) as u32;
+        return (10_u64.pow(zeros), 10_u64.pow(13.max(decimals - decimals.min(zeros))));
     }
     // Neither step so large that a sensible order leaves 63 bits.
     let zeros = random.between(u64::from(decimals.saturating_sub(12)), u64::from(decimals.min(15))) as u32;
@@ -166,7 +196,9 @@ pub(super) fn with_steps(random: &mut Random, base_decimals: u8, mid: u64, tick:
         apply_max_to_market: random.one_in(2),
     };
     let has_min_notional = random.one_in(3) && min_notional.min.0 <= u128::from(max);
-    let has_notional = random.one_in(3) && (notional.max.0 == 0 || notional.min.0 <= notional.max.0);
+    let has_notional = random.one_in(3)
+        && notional.min.0 <= u128::from(max)
+        && (notional.max.0 == 0 || notional.min.0 <= notional.max.0);
     MarketRules {
         tick_size: Price(tick),
         price_min: Price(random.pick(&[0, 0, tick, price / 2, price / 2 + 1])),
