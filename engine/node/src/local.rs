@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tandem_core::Core;
 use tandem_journal::{
     Appended, Error, Journal, NewSnapshot, RECORD_OVERHEAD_BYTES, RunningHash, SnapshotStore, Storage,
 };
 
 use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
-use crate::snapshots::{State, Store};
+use crate::snapshots::Store;
 use crate::stats::{Stats, nanoseconds};
 
 /// Appended batches that may wait for the replica; with more, the log waits.
 const BATCHES_AHEAD: usize = 4;
+
+/// How much is appended before the log is measured again.
+const MEASURE_EVERY_BYTES: u64 = 16 << 20;
 
 /// Wall-clock microseconds; the log makes them monotonic.
 pub type Clock = Box<dyn FnMut() -> u64 + Send>;
@@ -33,6 +37,7 @@ pub struct LocalLog {
     clock: Clock,
     sender: SyncSender<Records>,
     stats: Arc<Stats>,
+    unmeasured_bytes: u64,
 }
 
 /// The reading end: what this process appended, as nobody else can.
@@ -46,7 +51,8 @@ pub fn local_log(
     stats: Arc<Stats>,
 ) -> (LocalLog, LocalTail) {
     let (sender, receiver) = sync_channel(BATCHES_AHEAD);
-    (LocalLog { journal, storage, clock, sender, stats }, LocalTail(receiver))
+    measure_log(storage.as_ref(), &stats);
+    (LocalLog { journal, storage, clock, sender, stats, unmeasured_bytes: 0 }, LocalTail(receiver))
 }
 
 impl Log for LocalLog {
@@ -65,8 +71,11 @@ impl Log for LocalLog {
         self.stats.sync_ns_total.add(took);
         self.stats.sync_ns_max.raise(took);
         self.stats.sync_ns.record(took);
-        let bytes = entries.bytes() as u64 + entries.len() as u64 * RECORD_OVERHEAD_BYTES;
-        self.stats.log_bytes.add(bytes);
+        self.unmeasured_bytes += entries.bytes() as u64 + entries.len() as u64 * RECORD_OVERHEAD_BYTES;
+        if self.unmeasured_bytes >= MEASURE_EVERY_BYTES {
+            self.unmeasured_bytes = 0;
+            measure_log(self.storage.as_ref(), &self.stats);
+        }
         let records = entries.into_records(appended.first_seq, time_us, appended.running_hash.0);
         self.sender.send(records).map_err(|_| AppendError::Fatal("the replica has stopped".into()))
     }
@@ -95,19 +104,41 @@ impl Tail for LocalTail {
     }
 }
 
+/// Sets the gauge of the log's size: what its segments take of the disk.
+fn measure_log(storage: &dyn Storage, stats: &Stats) {
+    let size = |name: &String| storage.open(name, false)?.size();
+    let names = storage.list().unwrap_or_default();
+    // A gauge: a segment that is removed meanwhile counts no more.
+    let bytes = names.iter().filter(|name| name.ends_with(".log")).filter_map(|name| size(name).ok()).sum();
+    stats.log_bytes.set(bytes);
+}
+
 /// Snapshots beside the log.
-pub struct LocalStore(pub SnapshotStore);
+pub struct LocalStore {
+    snapshots: SnapshotStore,
+    storage: Arc<dyn Storage>,
+    stats: Arc<Stats>,
+}
+
+impl LocalStore {
+    /// Writes and prunes `snapshots`, which lie in `storage`.
+    pub fn new(snapshots: SnapshotStore, storage: Arc<dyn Storage>, stats: Arc<Stats>) -> Self {
+        Self { snapshots, storage, stats }
+    }
+}
 
 impl Store for LocalStore {
-    fn write(&mut self, state: &State) -> Result<Result<(), String>, String> {
+    fn write(&mut self, core: &Core, hash: u128, payload: &[u8]) -> Result<Result<(), String>, String> {
         let snapshot = NewSnapshot {
-            seq: state.seq,
-            time_us: state.time_us,
-            running_hash: RunningHash(state.hash),
-            digest: state.digest,
-            payload: &state.payload,
+            seq: core.seq().0,
+            time_us: core.time().0,
+            running_hash: RunningHash(hash),
+            digest: core.digest(),
+            payload,
         };
-        match self.0.write(&snapshot).and_then(|_| self.0.prune()) {
+        let written = self.snapshots.write(&snapshot).and_then(|()| self.snapshots.prune());
+        measure_log(self.storage.as_ref(), &self.stats);
+        match written {
             Ok(_) => Ok(Ok(())),
             Err(error) if error.is_fatal() => Err(error.to_string()),
             Err(error) => Ok(Err(error.to_string())),

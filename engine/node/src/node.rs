@@ -339,13 +339,9 @@ fn take_state(shared: &Shared, replica: &Replica) {
         return;
     }
     let started = Instant::now();
-    let core = replica.core();
-    let mut payload = Vec::new();
-    core.snapshot(&mut payload);
+    let core = replica.core().clone();
     shared.stats.snapshot_pause_ns.set(nanoseconds(started.elapsed()));
-    shared.stats.snapshot_bytes.set(payload.len() as u64);
-    let state = State { seq: core.seq().0, time_us: core.time().0, hash, digest: core.digest(), payload };
-    shared.snapshots.send(state);
+    shared.snapshots.send(State { core, hash });
 }
 
 /// Writes snapshots until the replica thread has ended.
@@ -360,7 +356,7 @@ fn run_snapshots(shared: &Shared, states: &Receiver<Message>, store: Option<Box<
                 }
             }
             Message::State(state) => {
-                if let Err(what) = write(shared, store.as_mut(), &state) {
+                if let Err(what) = write(shared, store.as_mut(), *state) {
                     return shared.die(Fatal::Storage(what));
                 }
             }
@@ -370,19 +366,22 @@ fn run_snapshots(shared: &Shared, states: &Receiver<Message>, store: Option<Box<
 }
 
 /// Errors: only fatal ones. A snapshot that finds no room is only missed: the log has everything.
-fn write(shared: &Shared, store: &mut dyn Store, state: &State) -> Result<(), String> {
+fn write(shared: &Shared, store: &mut dyn Store, State { core, hash }: State) -> Result<(), String> {
     let started = Instant::now();
-    let written = store.write(state)?;
+    let mut payload = Vec::new();
+    core.snapshot(&mut payload);
+    let written = store.write(&core, hash, &payload)?;
     let stats = &shared.stats;
+    stats.snapshot_bytes.set(payload.len() as u64);
     match written {
         Ok(()) => {
-            stats.snapshots.add(1);
-            stats.snapshot_seq.set(state.seq);
+            stats.snapshot_seq.set(core.seq().0);
             stats.snapshot_write_ns.set(nanoseconds(started.elapsed()));
+            stats.snapshots.add(1);
         }
         Err(what) => {
             stats.snapshots_failed.add(1);
-            eprintln!("tandem: the snapshot at seq {} was not written: {what}", state.seq);
+            eprintln!("tandem: the snapshot at seq {} was not written: {what}", core.seq());
         }
     }
     shared.snapshots.end();

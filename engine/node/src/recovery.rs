@@ -150,19 +150,20 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
     let dir = LogDir::lock(Arc::clone(&storage), config(&options, identity))?;
     let snapshots = dir.snapshots();
     let mut restored = restore_at_most(&snapshots, u64::MAX)?;
-    let (events_core, orders_and_counters) =
-        events_start(&snapshots, storage.as_ref(), restored.core.seq().0, options.replay_from)?;
+    let events = events_start(&snapshots, storage.as_ref(), &restored.core, options.replay_from)?;
+    let mut events_core = events.core;
     let from = Resume::After { seq: restored.core.seq().0, running_hash: restored.hash };
     let from = if restored.core.seq() == Seq(0) { Resume::Genesis } else { from };
     let core = &mut restored.core;
-    let mut events = Vec::new();
+    let mut unseen = Vec::new();
     let (journal, report) = Journal::open(dir, from, |record| {
-        events.clear();
-        Ok(core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut events)?)
+        events_core.get_or_insert_with(|| core.clone());
+        unseen.clear();
+        Ok(core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut unseen)?)
     })?;
     let recovery = Recovery {
         snapshot_seq: report.last_seq - report.replayed,
-        events_from_seq: events_core.seq().0,
+        events_from_seq: events.from_seq,
         last_seq: report.last_seq,
         replayed: report.replayed,
         torn_bytes_cut: report.cut_bytes,
@@ -171,12 +172,12 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
         took: started.elapsed(),
         cluster_id: identity.cluster_id,
     };
-    let replay = match recovery.events_from_seq < recovery.last_seq {
-        true => Some(Replay::new(Reader::new(Arc::clone(&storage), Locking::None)?, events_core, recovery.last_seq)),
-        false => None,
+    let replay = match events_core.filter(|core| core.seq().0 < recovery.last_seq) {
+        Some(core) => Some(Replay::new(Reader::new(Arc::clone(&storage), Locking::None)?, core, recovery.last_seq)),
+        None => None,
     };
     let node = start(journal, storage, snapshots, restored.core, replay, recovery.snapshot_seq, options)?;
-    Ok(Opened { node, recovery, start: orders_and_counters })
+    Ok(Opened { node, recovery, start: events.start })
 }
 
 fn config(options: &Options, identity: Identity) -> Config {
@@ -202,9 +203,13 @@ fn start(
     let session = random_u64().map_err(no_node)?;
     let replica = Replica::new(core, journal.running_hash().0, session);
     let stats = Arc::new(Stats::default());
-    stats.log_bytes.set(log_bytes(storage.as_ref()).map_err(no_node)?);
-    let (log, tail) = local_log(journal, storage, options.clock, Arc::clone(&stats));
-    let start = Start { replica, replay, store: Some(Box::new(LocalStore(snapshots))), snapshot_seq };
+    let (log, tail) = local_log(journal, Arc::clone(&storage), options.clock, Arc::clone(&stats));
+    let start = Start {
+        replica,
+        replay,
+        store: Some(Box::new(LocalStore::new(snapshots, storage, Arc::clone(&stats)))),
+        snapshot_seq,
+    };
     let settings = Settings {
         session,
         queue_limit: options.queue_limit,
@@ -212,13 +217,6 @@ fn start(
         on_fatal: options.on_fatal,
     };
     Node::start(log, tail, start, settings, stats).map_err(no_node)
-}
-
-/// Allocated bytes of all segments.
-fn log_bytes(storage: &dyn Storage) -> std::io::Result<u64> {
-    let names = storage.list()?;
-    let sizes = names.iter().filter(|name| name.ends_with(".log")).map(|name| storage.open(name, false)?.size());
-    sizes.sum()
 }
 
 /// A core from a snapshot, or a new one.
@@ -251,28 +249,41 @@ fn load(snapshots: &SnapshotStore, seq: u64) -> Result<(Core, RunningHash), Erro
     Ok((core, snapshot.running_hash))
 }
 
-/// The core that the consumer's events start from, and its state in the consumer's words.
+/// Where the consumer's events start.
+struct Events {
+    from_seq: u64,
+    start: EventsStart,
+    /// `None`: where the newest snapshot is; a copy of its core is only made when there is a tail.
+    core: Option<Core>,
+}
+
 fn events_start(
     snapshots: &SnapshotStore,
     storage: &dyn Storage,
-    newest_seq: u64,
+    newest: &Core,
     replay_from: Option<u64>,
-) -> Result<(Core, EventsStart), OpenError> {
-    let wanted_seq = replay_from.unwrap_or(newest_seq).min(newest_seq);
-    let mut restored = restore_at_most(snapshots, wanted_seq)?;
-    if restored.core.seq().0 == 0 && newest_seq > 0 && !has_first_segment(storage)? {
+) -> Result<Events, OpenError> {
+    if replay_from.is_none_or(|seq| seq >= newest.seq().0) {
+        return Ok(Events { from_seq: newest.seq().0, start: EventsStart::of(newest), core: None });
+    }
+    let mut restored = restore_at_most(snapshots, replay_from.unwrap_or(0))?;
+    if restored.core.seq().0 == 0 && !has_first_segment(storage)? {
         restored = restore_oldest(snapshots)?;
     }
     let core = restored.core;
-    let market_start = |market: MarketView<'_>| MarketStart {
-        market: market.id,
-        next_trade: market.trades,
-        last_price: market.last_price,
-        book_version: market.book_version,
-    };
-    let start =
-        EventsStart { orders: core.open_orders().collect(), markets: core.markets().map(market_start).collect() };
-    Ok((core, start))
+    Ok(Events { from_seq: core.seq().0, start: EventsStart::of(&core), core: Some(core) })
+}
+
+impl EventsStart {
+    fn of(core: &Core) -> Self {
+        let market_start = |market: MarketView<'_>| MarketStart {
+            market: market.id,
+            next_trade: market.trades,
+            last_price: market.last_price,
+            book_version: market.book_version,
+        };
+        Self { orders: core.open_orders().collect(), markets: core.markets().map(market_start).collect() }
+    }
 }
 
 /// Whether the log still reaches back to seq 1.

@@ -3,26 +3,22 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-/// A core's state at a seq.
+use tandem_core::Core;
+
+/// A core at a seq, on its way to the disk.
 pub struct State {
-    /// The last command in it.
-    pub seq: u64,
-    /// The time of that command.
-    pub time_us: u64,
-    /// The log's running hash after it.
+    /// A copy, so that the replica stands still for no longer than copying takes.
+    pub core: Core,
+    /// The log's running hash at the core's seq.
     pub hash: u128,
-    /// The core's digest.
-    pub digest: u64,
-    /// The core's snapshot.
-    pub payload: Vec<u8>,
 }
 
 /// Where snapshots go.
 pub trait Store: Send {
-    /// Makes a snapshot durable and drops what it replaces. `Ok(Err(why))`: it could not, but nothing is lost.
+    /// Makes a core's snapshot durable and drops what it replaces; `hash` is the log's at its seq. `Ok(Err(why))`: it could not, but nothing is lost.
     ///
     /// Errors: what is on the disk is no longer known; the process has to end.
-    fn write(&mut self, state: &State) -> Result<Result<(), String>, String>;
+    fn write(&mut self, core: &Core, hash: u128, payload: &[u8]) -> Result<Result<(), String>, String>;
 }
 
 /// What the snapshot thread is told.
@@ -30,7 +26,7 @@ pub enum Message {
     /// Take one, unless somebody does already.
     Requested,
     /// Write this.
-    State(State),
+    State(Box<State>),
     /// There will be no more.
     Close,
 }
@@ -72,8 +68,8 @@ impl SnapshotGate {
     /// Hands a state to the snapshot thread.
     pub fn send(&self, state: State) {
         self.is_requested.store(false, Ordering::SeqCst);
-        self.last_seq.store(state.seq, Ordering::SeqCst);
-        self.tell(Message::State(state));
+        self.last_seq.store(state.core.seq().0, Ordering::SeqCst);
+        self.tell(Message::State(Box::new(state)));
     }
 
     /// The one before is written, or failed.
