@@ -14,7 +14,7 @@ from tandem.domain.operation import Call, Operation
 from tandem.domain.parameters import Parameters
 from tandem.domain.requests import read_http
 from tandem.marketdata.routes import operations
-from tandem.marketdata.store import ViewStore
+from tandem.marketdata.store import ViewStore, saved_through
 from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.views import MarketData
 from tandem.platform.clock import ManualClock
@@ -45,7 +45,8 @@ class Listener:
 
 class Exchange:
     def __init__(self, directory: Path) -> None:
-        self.engine = Engine.open(str(directory), segment_bytes=1 << 20)
+        saved = saved_through(directory / "marketdata")
+        self.engine = Engine.open(str(directory), segment_bytes=1 << 20, replay_from=saved)
         self.client = EngineClient(self.engine)
         found = self.engine.recovery()
         store = ViewStore(directory / "marketdata", cluster_id=found["cluster_id"], last_seq=found["last_seq"])

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tandem.marketdata.store import saved_through
+from tandem.marketdata.tasks import keep_views
 from tests.marketdata.exchange import BUY, Exchange
 
 PATHS = ("trades", "aggTrades", "klines", "ticker/24hr", "ticker/price", "avgPrice")
@@ -42,9 +44,18 @@ def again(exchange: Exchange, directory: Path) -> Exchange:
     return reopened
 
 
-@pytest.mark.parametrize(
-    "order", ["save", "save snapshot", "snapshot save", "snapshot trade save", "save trade", "trade"]
-)
+ORDERS = [
+    "trade",
+    "save",
+    "save trade",
+    "save snapshot",
+    "snapshot save",
+    "snapshot trade save",
+    "save trade snapshot trade",
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 async def test_a_restart_changes_no_answer(exchange: Exchange, tmp_path: Path, order: str) -> None:
     await trade_some(exchange)
     for step in order.split():
@@ -111,6 +122,7 @@ async def test_trades_lost_between_a_saved_view_and_a_snapshot_leave_the_rest(
     await snapshot(exchange)
     last = exchange.ask("ticker/price", "symbol=BTCUSDT")
     await exchange.client.close()
+    (tmp_path / "data" / "marketdata" / "cursor").unlink()
     reopened = again(exchange, tmp_path / "data")
     try:
         assert reopened.ask("ticker/price", "symbol=BTCUSDT") == last
@@ -120,6 +132,22 @@ async def test_trades_lost_between_a_saved_view_and_a_snapshot_leave_the_rest(
         assert [trade["id"] for trade in reopened.ask("trades", "symbol=BTCUSDT")] == [16]
     finally:
         await reopened.client.close()
+
+
+async def test_views_are_saved_now_and_then(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.marketdata.tasks.SECONDS", 0.0)
+    task = asyncio.create_task(keep_views(exchange.data))
+    await exchange.trade(100, 1)
+    seq = exchange.engine.stats()["last_seq"]
+    for _ in range(5_000):
+        if saved_through(tmp_path / "data" / "marketdata") == seq:
+            break
+        await asyncio.sleep(0.001)
+    task.cancel()
+    assert exchange.data.unsaved() == []
+    assert saved_through(tmp_path / "data" / "marketdata") == seq
 
 
 async def test_only_markets_that_traded_are_saved_again(exchange: Exchange) -> None:

@@ -162,7 +162,6 @@ class WsApiApp:
             await self._handle_session_method(connection, frame, method)
         elif route.operation.security is Security.NONE:
             await self._answer(connection, frame, route)
-            await asyncio.sleep(0)  # everybody else's turn: these never wait, and may be long
             await asyncio.sleep(0)  # who asks for much at once takes turns with everybody else
         else:
             await connection.slots.acquire()

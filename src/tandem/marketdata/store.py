@@ -39,6 +39,15 @@ class SavedView(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode = msgspec.json.Decoder(SavedView).decode
+_CURSOR = "cursor"
+
+
+def saved_through(directory: Path) -> int | None:
+    """The seq whose effects are in the saved views, for `Engine.open(replay_from=...)`; None when nothing was saved."""
+    try:
+        return int((directory / _CURSOR).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 class ViewStore:
@@ -77,7 +86,13 @@ class ViewStore:
     def save(self, market: int, saved: SavedView) -> None:
         """Without fsync: the log's syncs must not wait, and a file damaged by a power cut fails its checksum."""
         body = zlib.compress(msgspec.json.encode(saved), 1)
-        path = self._path(market)
+        self._replace(self._path(market), zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) + body)
+
+    def save_cursor(self, seq: int) -> None:
+        """All views are saved through `seq`."""
+        self._replace(self._directory / _CURSOR, b"%d\n" % seq)
+
+    def _replace(self, path: Path, content: bytes) -> None:
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) + body)
+        fresh.write_bytes(content)
         fresh.replace(path)

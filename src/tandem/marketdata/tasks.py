@@ -6,7 +6,7 @@ from tandem.marketdata.views import MarketData
 from tandem.platform.telemetry import log
 
 SECONDS = 10.0
-"""Between two markets; one that lags behind the engine's newest snapshot is saved at once."""
+"""Between two markets; those behind the engine's newest snapshot are saved together, so that restarts replay little."""
 
 
 async def keep_views(data: MarketData) -> None:
@@ -14,12 +14,14 @@ async def keep_views(data: MarketData) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SECONDS)
-        for market in data.unsaved():
-            is_urgent = data.saved_seq(market) < data.engine.stats().get("snapshot_seq", 0)
-            saved = data.take(market)
-            try:
+        try:
+            for market in data.unsaved():
+                is_urgent = data.saved_seq(market) < data.engine.stats()["snapshot_seq"]
+                saved, count = data.copy(market)
                 await loop.run_in_executor(None, data.write, market, saved)
-            except OSError as error:
-                log(__name__).warning("market data were not saved", market=market, reason=str(error))
-            if not is_urgent:
-                break
+                data.written(market, saved, count)
+                if not is_urgent:
+                    break
+            data.save_cursor()
+        except OSError as error:
+            log(__name__).warning("market data were not saved", reason=str(error))

@@ -89,7 +89,9 @@ class MarketData:
         self._store = store
         self._trade_capacity = trade_capacity
         self._views: dict[int, MarketView] = {}
-        self._seq = 0
+        found = client.engine.recovery()
+        self._seq: int = found["events_from_seq"]
+        """All views have seen everything up to here."""
         for market, next_trade, last_price, _version in client.engine.snapshot_markets():
             self._recover(market, next_trade, last_price)
         client.add_listener(self.on_batch)
@@ -102,10 +104,10 @@ class MarketData:
         view = self._views.get(market)
         if view is None:
             view = self._views[market] = MarketView(trade_capacity=self._trade_capacity)
+            view.saved_seq = self._seq
         return view
 
     def on_batch(self, batch: Batch) -> None:
-        self._seq = batch.seq
         is_replayed = batch.replayed
         for result in batch.results:
             events = result.events
@@ -129,6 +131,7 @@ class MarketData:
                         event.taker_side == _SELL,
                         starts,
                     )
+        self._seq = batch.seq
 
     def shows(self, market: Market) -> bool:
         """A market in BREAK shows no book."""
@@ -160,19 +163,33 @@ class MarketData:
     def saved_seq(self, market: int) -> int:
         return self._views[market].saved_seq
 
-    def take(self, market: int) -> SavedView:
-        """What `write` saves; it counts as saved."""
+    def copy(self, market: int) -> tuple[SavedView, int]:
+        """What is to be written, and the trades counted in it."""
         assert self._store is not None
         view = self._views[market]
-        view.saved_count, view.saved_seq = view.trade_count, self._seq
-        return view.saved(self._store.cluster_id, self._seq)
+        return view.saved(self._store.cluster_id, self._seq), view.trade_count
 
     def write(self, market: int, saved: SavedView) -> None:
         """May run in another thread. Raises OSError."""
         assert self._store is not None
         self._store.save(market, saved)
 
+    def written(self, market: int, saved: SavedView, trade_count: int) -> None:
+        """What `copy` gave is on the disk."""
+        view = self._views[market]
+        view.saved_seq, view.saved_count = saved.seq, trade_count
+
+    def save_cursor(self) -> None:
+        """Notes from where a restart needs events. Raises OSError."""
+        assert self._store is not None
+        unsaved = self.unsaved()
+        self._store.save_cursor(self.saved_seq(unsaved[0]) if unsaved else self._seq)
+
     def save(self) -> None:
         """Saves what has changed, for the end of the process. Raises OSError."""
-        for market in self.unsaved():
-            self.write(market, self.take(market))
+        if self._store is not None:
+            for market in self.unsaved():
+                saved, count = self.copy(market)
+                self.write(market, saved)
+                self.written(market, saved, count)
+            self.save_cursor()
