@@ -390,3 +390,27 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         del engine
     report = Engine.verify(path)
     assert report["ok"], report["findings"]
+
+
+LOST_DISK = """
+import os, select, sys
+from tandem._engine import Engine
+engine = Engine.open(sys.argv[1])
+unwritable = os.open(os.devnull, os.O_RDONLY)
+for fd in os.listdir("/proc/self/fd"):
+    if os.path.realpath(f"/proc/self/fd/{fd}").endswith(".log"):
+        os.dup2(unwritable, int(fd))
+engine.create_account("never")
+select.select([engine.notify_fd()], [], [])
+print("answered")
+"""
+
+
+def test_a_log_that_cannot_be_written_ends_the_process_at_once_without_an_answer(tmp_path: Path) -> None:
+    path = str(tmp_path)
+    child = subprocess.run([sys.executable, "-c", LOST_DISK, path], capture_output=True, text=True, timeout=30)
+    assert (child.returncode, child.stdout) == (74, "")
+    assert "tandem: ending, because the log failed" in child.stderr
+    engine = Engine.open(path)
+    assert engine.recovery()["last_seq"] == 0
+    engine.close()
