@@ -232,6 +232,16 @@ async def test_a_candle_is_pushed_while_it_changes_and_closed_once(exchange: Exc
     assert (flat["k"]["t"], flat["k"]["n"], flat["k"]["f"], flat["k"]["x"]) == (opened // 1000 + 60_000, 0, -1, True)
 
 
+async def test_late_ticks_skip_no_candle(exchange: Exchange) -> None:
+    listener = listen(exchange, "btcusdt@kline_1s")
+    opened = (await exchange.trade(100, 1)).time_us // SECOND * SECOND
+    for second in (0, 1, 5):
+        exchange.hub.tick(opened + second * SECOND + 50_000)
+    exchange.hub.tick(opened + 3 * SECOND + 50_000)
+    events = [(event["k"]["t"] - opened // 1000, event["k"]["x"]) for event in listener.take()]
+    assert events == [(second * 1000, True) for second in range(5)]
+
+
 async def test_candles_of_another_time_zone(exchange: Exchange) -> None:
     listener = listen(exchange, "btcusdt@kline_1d@+08:00")
     result = await exchange.trade(100, 1)

@@ -18,6 +18,9 @@ from tandem.platform.engine import BookChange, Traded
 
 Level = tuple[int, int]
 
+MAX_LATE_CANDLES = 60
+"""Closed candles that one tick pushes, should the process have stood still."""
+
 
 class Feed:
     """Base of all feeds; the four flags say which calls it gets."""
@@ -222,12 +225,23 @@ class KlineFeed(Feed):
 
     def on_tick(self, now_us: int) -> None:
         open_us = self._interval.open_of(now_us, self._offset_us)
-        if self._open_us not in (-1, open_us):
-            self._push(self._open_us, now_us, is_closed=True)
-            self._pushed_trades = 0
-        self._open_us = open_us
+        if self._open_us != open_us:
+            self._close_until(open_us, now_us)
+            self._open_us = open_us
         if self._interval.us != SECOND and now_us // SECOND % 2 == 0:
             self._push(open_us, now_us, is_closed=False)
+
+    def _close_until(self, open_us: int, now_us: int) -> None:
+        """More than one candle when ticks were late."""
+        passed = self._open_us
+        if passed == -1:
+            return
+        for _ in range(MAX_LATE_CANDLES):
+            if passed >= open_us:
+                break
+            self._push(passed, now_us, is_closed=True)
+            passed = self._interval.shift(passed, 1, self._offset_us)
+        self._pushed_trades = 0
 
     def _push(self, open_us: int, now_us: int, *, is_closed: bool) -> None:
         market = self.market()
