@@ -30,7 +30,9 @@ from tandem.identity.listen_keys import ListenKeys
 from tandem.identity.sealing import MasterKeyUnusable
 from tandem.identity.service import KeyService, open_keys, random_name
 from tandem.marketdata import routes as marketdata_routes
+from tandem.marketdata.store import ViewStore, saved_through
 from tandem.marketdata.streams import StreamHub
+from tandem.marketdata.tasks import keep_views
 from tandem.marketdata.views import MarketData
 from tandem.platform import memory
 from tandem.platform.clock import SystemClock
@@ -46,6 +48,8 @@ from tandem.trading.user_stream import UserStreams
 REFUSALS = (EngineError, ListenError, MasterKeyUnusable, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
 BROKEN_EXIT_CODE = 70
+VIEWS = "marketdata"
+"""Folder of what can be derived again: trades and candles."""
 NOTICE_SECONDS = 0.2
 """Between the notice of a planned close and the close."""
 NOTE_USES_SECONDS = 60.0
@@ -58,20 +62,22 @@ class Exchange:
 
     def __init__(self, engine: Engine, keys: KeyService, settings: Settings) -> None:
         clock = SystemClock()
+        found = engine.recovery()
+        store = ViewStore(Path(settings.data) / VIEWS, cluster_id=found["cluster_id"], last_seq=found["last_seq"])
         self.settings = settings
         self.client = EngineClient(engine, _end_at_once)
         self.keys = keys
         limiter = RateLimiter(settings.limits)
         self.orders = OrderView(self.client, limiter=limiter)
         users = UserStreams(self.client, self.orders)
-        data = MarketData(self.client)
-        self.hub = StreamHub(data, clock, text_frame)
+        self.market_data = MarketData(self.client, store)
+        self.hub = StreamHub(self.market_data, clock, text_frame)
         self.sockets = Sockets(clock)
         listen_keys = ListenKeys(clock, random_name)
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
         new_client_id = client_id_source(os.urandom)
         self.operations: list[Operation] = [
-            *marketdata_routes.operations(data, limiter),
+            *marketdata_routes.operations(self.market_data, limiter),
             *trading_routes.operations(self.client, self.orders, limiter, new_client_id),
             *accounts_routes.operations(self.client, self.orders.updated_us, self._key_facts),
             *identity_routes.operations(listen_keys),
@@ -98,7 +104,13 @@ class Exchange:
 
     async def start(self) -> None:
         self.client.start()
-        chores = (self.hub.run(), self.sockets.sweep(), memory.collect_rarely(), self._note_uses())
+        chores = (
+            self.hub.run(),
+            self.sockets.sweep(),
+            keep_views(self.market_data),
+            memory.collect_rarely(),
+            self._note_uses(),
+        )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
         data = Path(self.settings.data)
         wanted = self.settings.demo
@@ -115,6 +127,7 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
         await self.client.close()
+        self.market_data.save()
         self.keys.flush_uses()
 
     async def _note_uses(self) -> None:
@@ -164,6 +177,7 @@ def run(settings: Settings) -> None:
         snapshot_every=options.snapshot_every,
         reserve_bytes=options.reserve_bytes,
         queue_limit=options.queue_limit,
+        replay_from=saved_through(data / VIEWS),
     )
     try:
         _report_recovery(engine, data)
