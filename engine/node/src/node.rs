@@ -112,7 +112,11 @@ impl Node {
         let last_seq = start.replica.core().seq().0;
         stats.last_seq.set(last_seq);
         stats.snapshot_seq.set(start.snapshot_seq);
-        let (snapshots, states) = SnapshotGate::new(settings.snapshot_every, start.snapshot_seq);
+        let (snapshots, states) = SnapshotGate::new(
+            if start.store.is_some() { settings.snapshot_every } else { u64::MAX },
+            start.snapshot_seq,
+            start.replay.is_some() || start.store.is_none(),
+        );
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.session, settings.queue_limit),
             outbox: Outbox::new(settings.queue_limit, start.snapshot_seq, start.replay.is_some())?,
@@ -124,7 +128,7 @@ impl Node {
         });
         let spawn = |name: &str, body: Box<dyn FnOnce(&Shared) + Send>| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name(name.into()).spawn(move || body(&shared))
+            thread::Builder::new().name(name.into()).spawn(move || shared.survive(|| body(&shared)))
         };
         let (replay, store) = (start.replay, start.store);
         let threads = vec![
@@ -225,6 +229,16 @@ impl Shared {
         (self.on_fatal)(fatal);
         self.outbox.begin_close();
         self.queue.close();
+        self.snapshots.close();
+    }
+
+    /// A thread that panics takes the process with it: what it leaves behind is nobody's to use.
+    fn survive(&self, body: impl FnOnce()) {
+        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a thread panicked");
+            self.die(Fatal::Broken(what.to_owned()));
+        }
     }
 }
 
@@ -289,8 +303,13 @@ fn run_replica(shared: &Shared, mut tail: impl Tail, replay: Option<Replay>) {
         if let Err(fatal) = replay.publish(&shared.outbox, expected) {
             return shared.die(fatal);
         }
+        shared.outbox.end_replay();
+        shared.snapshots.end();
+        if shared.snapshots.is_due(expected.0) {
+            // A long tail is not replayed twice.
+            shared.snapshots.request();
+        }
     }
-    shared.outbox.end_replay();
     loop {
         let applied = match tail.next() {
             Ok(Some(records)) => apply(shared, &records).map_err(|broken| Fatal::Broken(broken.to_string())),

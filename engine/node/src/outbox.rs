@@ -103,7 +103,7 @@ impl Outbox {
             self.has_batch.wait(&mut state);
         }
         let (mut taken, mut results) = (Vec::new(), 0);
-        while results < max_results {
+        while results < max_results.max(1) {
             let Some(batch) = state.batches.pop_front() else { break };
             results += weight(&batch);
             taken.push(batch);

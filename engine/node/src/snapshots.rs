@@ -41,10 +41,11 @@ pub struct SnapshotGate {
 }
 
 impl SnapshotGate {
-    /// One snapshot every so many commands after the one at `last_seq`.
-    pub fn new(every: u64, last_seq: u64) -> (Self, Receiver<Message>) {
+    /// One snapshot every so many commands after the one at `last_seq`. A gate that starts busy waits for
+    /// [`Self::end`]: a replay reads what a snapshot would remove.
+    pub fn new(every: u64, last_seq: u64, is_busy: bool) -> (Self, Receiver<Message>) {
         let (sender, receiver) = mpsc::channel();
-        let (is_requested, is_busy) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (is_requested, is_busy) = (AtomicBool::new(false), AtomicBool::new(is_busy));
         (Self { every: every.max(1), last_seq: AtomicU64::new(last_seq), is_requested, is_busy, sender }, receiver)
     }
 
@@ -72,9 +73,12 @@ impl SnapshotGate {
         self.tell(Message::State(Box::new(state)));
     }
 
-    /// The one before is written, or failed.
+    /// The one before is written, or failed, or the replay that kept snapshots back has ended.
     pub fn end(&self) {
         self.is_busy.store(false, Ordering::SeqCst);
+        if self.is_requested.load(Ordering::SeqCst) {
+            self.tell(Message::Requested);
+        }
     }
 
     /// Ends the snapshot thread when it has written what it has.

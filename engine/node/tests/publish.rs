@@ -124,6 +124,33 @@ fn bytes_that_are_no_command_are_rejected_and_belong_to_nobody() {
     assert_eq!((outcome.number, outcome.code), (0, Some(RejectCode::CommandNotUnderstood)));
 }
 
+/// Has no entries and no patience.
+struct BuggyTail;
+
+impl Tail for BuggyTail {
+    fn next(&mut self) -> Result<Option<Records>, String> {
+        assert_eq!(1, 2, "planted");
+        Ok(None)
+    }
+}
+
+#[test]
+fn a_thread_that_panics_ends_the_node() {
+    let fatals = Fatals::default();
+    let noted = Arc::clone(&fatals);
+    let log = SharedLog::default();
+    let writer = Writer { log, is_closed: Arc::default() };
+    let replica = Replica::new(Core::new(), 0, 1);
+    let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
+    let on_fatal = Arc::new(move |fatal| noted.lock().push(fatal));
+    let settings = Settings { session: 1, queue_limit: 10, snapshot_every: 10, on_fatal };
+    let node = Node::start(writer, BuggyTail, start, settings, Arc::new(Stats::default())).unwrap();
+    wait_until(|| !node.is_accepting());
+    node.close();
+    assert_eq!(fatals.lock()[0].exit_code(), 70);
+    assert!(format!("{:?}", fatals.lock()[0]).contains("planted"));
+}
+
 /// A book that is kept from changes alone.
 #[derive(Default)]
 struct Follow {

@@ -181,6 +181,27 @@ fn closing_in_the_middle_of_a_replay_does_not_wait_for_the_consumer() {
 }
 
 #[test]
+fn a_snapshot_waits_for_the_replay_that_reads_what_it_would_remove() {
+    let storage = FaultStorage::new();
+    let (_, end) = live(&storage, options(&Fatals::default()), 20_000);
+    let opened = open_with(&storage, Options { queue_limit: 1000, ..options(&Fatals::default()) });
+    opened.node.request_snapshot();
+    wait_until(|| stat(&opened.node, "outbox") >= 1000);
+    assert_eq!(stat(&opened.node, "snapshots"), 0);
+    replayed(&opened);
+    wait_until(|| stat(&opened.node, "snapshot_seq") == end.0);
+}
+
+#[test]
+fn a_long_tail_is_put_into_a_snapshot_at_once() {
+    let storage = FaultStorage::new();
+    let (_, end) = live(&storage, options(&Fatals::default()), 2000);
+    let opened = open_with(&storage, Options { snapshot_every: 1000, ..options(&Fatals::default()) });
+    replayed(&opened);
+    wait_until(|| stat(&opened.node, "snapshot_seq") == end.0);
+}
+
+#[test]
 fn a_log_of_a_removed_cluster_file_keeps_its_identity() {
     let storage = FaultStorage::new();
     live(&storage, options(&Fatals::default()), 10);
