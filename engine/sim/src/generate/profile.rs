@@ -80,23 +80,17 @@ impl Profile {
         // Something has to rest, or nothing ever trades.
         kinds[0] = kinds[0].max(20);
         let drawn = Self::draw_sizes(random, kinds, actions, pace, sessions);
-        if random.one_in(12) { drawn.deepened() } else { drawn }
+        if random.one_in(20) { drawn.deepened() } else { drawn }
     }
 
     /// Thousands of orders at hundreds of prices.
     fn deepened(self) -> Self {
         let kinds = [60, 1, 1, 30, 3, 3];
-        Self {
-            is_deep: true,
-            accounts: 20,
-            markets: 1,
-            spread: 1500,
-            book_max: 3000,
-            wealth: 5000,
-            lots: 3,
-            kinds,
-            ..self
-        }
+        let mut actions = self.actions;
+        // Few cancels, or the book never grows.
+        (actions[1], actions[2]) = (40, 1);
+        let deep = Self { is_deep: true, accounts: 20, markets: 1, kinds, actions, ..self };
+        Self { spread: 3000, book_max: 3000, wealth: 5000, lots: 3, ..deep }
     }
 
     fn draw_sizes(random: &mut Random, kinds: [u64; 6], actions: [u64; 12], pace: Pace, sessions: Sessions) -> Self {
