@@ -155,13 +155,9 @@ def test_limits_are_announced_as_in_exchange_info() -> None:
 
 def test_use_is_shown_as_in_the_websocket_api() -> None:
     limits = limiter()
-    assert limits.weight_row(limits.charge("1.1.1.1", 4, NOON)) == {
-        "rateLimitType": "REQUEST_WEIGHT",
-        "interval": "MINUTE",
-        "intervalNum": 1,
-        "limit": 10,
-        "count": 4,
-    }
+    assert limits.weight_rows(limits.charge("1.1.1.1", 4, NOON)) == [
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 10, "count": 4}
+    ]
     assert limits.order_rows(limits.charge_orders(1, 2, NOON)) == [
         {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 3, "count": 2},
         {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 5, "count": 2},

@@ -6,7 +6,7 @@ REST (`tandem.apps.gateway`) and the WebSocket API use it alike. For the WebSock
     route = pipeline.ws_routes.get(frame.method.removeprefix("v3/"))
     outcome = await pipeline.answer_ws(route, frame.sent, address, session=key_of_the_session, show_time=milliseconds)
     outcome.status, outcome.body, outcome.error            # `body`: the result as JSON; `error`: ApiError or None
-    outcome.weight, outcome.orders                         # for RateLimiter.weight_row and order_rows
+    outcome.weight, outcome.orders                         # for RateLimiter.weight_rows and order_rows
 
 `pipeline.log_on(frame.sent, address)` checks `session.logon` and gives the key; end the session when
 `KeyService.on_revoked` names it. Opening a connection: `limiter.charge(address, 2, clock.wall_us(), is_raw=False)`.

@@ -252,7 +252,7 @@ class WsApiApp:
         limiter = self.pipeline.limiter
         if use is None:
             use = limiter.address(connection.address, self.pipeline.clock.wall_us())
-        rows = [limiter.weight_row(use)]
+        rows = limiter.weight_rows(use)
         if orders is not None:
             rows += limiter.order_rows(orders)
         return b',"rateLimits":%b' % orjson.dumps(rows)

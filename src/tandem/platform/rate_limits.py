@@ -138,17 +138,19 @@ class RateLimiter:
                 use.day, use.in_day = day, 0
         return use
 
-    def weight_row(self, use: AddressUse) -> dict[str, Any]:
-        """As in `rateLimits` of the WebSocket API."""
-        return _row("REQUEST_WEIGHT", "MINUTE", 1, self.limits.weight_per_minute) | {"count": use.weight}
+    def weight_rows(self, use: AddressUse) -> list[dict[str, Any]]:
+        """As in `rateLimits` of the WebSocket API; empty when the limit is off."""
+        limit = self.limits.weight_per_minute
+        return [_row("REQUEST_WEIGHT", "MINUTE", 1, limit) | {"count": use.weight}] if limit else []
 
     def order_rows(self, use: OrderUse) -> list[dict[str, Any]]:
-        """As in `rateLimits` and in GET /api/v3/rateLimit/order."""
+        """As in `rateLimits` and in GET /api/v3/rateLimit/order; what is off is left out."""
         limits = self.limits
-        return [
+        rows = [
             _row("ORDERS", "SECOND", 10, limits.orders_per_10_seconds) | {"count": use.in_ten_seconds},
             _row("ORDERS", "DAY", 1, limits.orders_per_day) | {"count": use.in_day},
         ]
+        return [row for row in rows if row["limit"]]
 
     def announced(self) -> list[dict[str, Any]]:
         """The limits as exchangeInfo lists them; what is off is left out."""

@@ -4,8 +4,8 @@ Input: JSON in argv[1]. Output: a JSON transcript of what each socket brought.
 """
 
 import asyncio
-import contextlib
 import json
+import os
 import sys
 
 from binance import AsyncClient, BinanceSocketManager
@@ -57,29 +57,26 @@ async def main():
     symbol = given["symbol"]
     alice, bob = await connect(given, given["alice"]), await connect(given, given["bob"])
     sockets = BinanceSocketManager(alice)
-    out = {name: [] for name in ("depth", "trade", "kline", "multiplex", "user")}
     lower = symbol.lower()
-    async with contextlib.AsyncExitStack() as stack:
-        opened = {
-            "depth": sockets.depth_socket(symbol, interval=100),
-            "trade": sockets.trade_socket(symbol),
-            "kline": sockets.kline_socket(symbol, interval="1m"),
-            "multiplex": sockets.multiplex_socket([f"{lower}@bookTicker", f"{lower}@aggTrade"]),
-            "user": sockets.user_socket(),
-        }
-        tasks = []
-        for name, socket in opened.items():
-            tasks.append(asyncio.create_task(collect(await stack.enter_async_context(socket), out[name])))
-        await trade(alice, bob, symbol, out)
-        await reach(lambda: out["trade"] and out["kline"] and len(out["user"]) >= 6)
-        await reach(lambda: out["depth"] and not out["depth"][-1]["b"][-1][1].strip("0."))
-        await reach(lambda: len({row["stream"] for row in out["multiplex"]}) == 2)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    await alice.close_connection()
-    await bob.close_connection()
+    opened = {
+        "depth": sockets.depth_socket(symbol, interval=100),
+        "trade": sockets.trade_socket(symbol),
+        "kline": sockets.kline_socket(symbol, interval="1m"),
+        "multiplex": sockets.multiplex_socket([f"{lower}@bookTicker", f"{lower}@aggTrade"]),
+        "user": sockets.user_socket(),
+    }
+    out = {name: [] for name in opened}
+    tasks = [asyncio.create_task(collect(await socket.__aenter__(), out[name])) for name, socket in opened.items()]
+    await trade(alice, bob, symbol, out)
+    await reach(lambda: out["trade"] and out["kline"] and len(out["user"]) >= 6)
+    await reach(lambda: out["depth"] and not out["depth"][-1]["b"][-1][1].strip("0."))
+    await reach(lambda: len({row["stream"] for row in out["multiplex"]}) == 2)
+    for task in tasks:
+        task.cancel()
+    await opened["user"].__aexit__(None, None, None)  # unsubscribes
     json.dump(out, sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)  # closing a market socket takes this client ten seconds
 
 
 asyncio.run(main())
