@@ -47,8 +47,8 @@ class Teaching(click.Group):
 def main() -> None:
     """A spot exchange that anybody can run, behind the API that Binance clients already speak.
 
-    Start with `tandem serve --demo`, then open http://127.0.0.1:8000 or point a bot at it: keys of the accounts alice
-    and bob are in data/demo.json.
+    Start with `tandem serve --demo` and point a bot at http://127.0.0.1:8000: keys of the accounts alice and bob are
+    in data/demo.json.
     """
 
 
