@@ -125,7 +125,9 @@ impl Generator {
         let price = u128::from(mid.saturating_mul(market.rules.tick_size.0));
         let worth = price * u128::from(lots) * u128::from(market.rules.lot_size.0) / 10_u128.pow(u32::from(decimals));
         let dust = u128::from(self.random.below(3)) * u128::from(self.random.below(1000));
-        Amount((worth + dust).min(u128::from(NUMBER_MAX)))
+        // Sometimes more than the book has.
+        let times = if self.random.one_in(10) { 8 } else { 1 };
+        Amount((worth * times + dust).min(u128::from(NUMBER_MAX)))
     }
 
     fn client_order_id(&mut self) -> ClientOrderId {

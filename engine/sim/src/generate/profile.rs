@@ -132,7 +132,7 @@ impl Profile {
     /// Middle of a new market's book, in ticks.
     pub(super) fn mid(&self, random: &mut Random) -> u64 {
         if self.is_huge {
-            random.pick(&[4_000_000_000_000_000, 9_000_000_000_000_000])
+            random.pick(&[1, 3, 4_000_000_000_000_000, 9_000_000_000_000_000])
         } else {
             random.pick(&[1, 4, 30, 200, 20_000]).max(if self.is_deep { 6_000 } else { 1 })
         }
