@@ -29,7 +29,7 @@ const EVENTS: [&str; 15] = [
     "OrderRested",
 ];
 /// A book that is certain to leave whatever holds a few hundred levels.
-const LEVELS_LEAST: usize = 800;
+const LEVELS_LEAST: usize = 600;
 const KINDS: [&str; 6] = ["limit gtc", "limit ioc", "limit fok", "limit maker", "market qty", "market quote"];
 
 /// Counters by what was seen.
