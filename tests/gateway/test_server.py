@@ -1,15 +1,17 @@
 """Raw bytes against the real server on a loopback port: deadlines, sizes, smuggling, caps, and a graceful stop."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
-from tandem.apps.connections import ConnectionLimits
+from tandem.apps.connections import ConnectionLimits, HttpConnection, WebSocketConnection
 from tandem.apps.server import ListenError, listen, serve
 
 Receive = Callable[[], Awaitable[Any]]
@@ -86,6 +88,8 @@ def refusal(answer: bytes) -> tuple[int, Any]:
 
 
 CLOSE = b"Connection: close\r\n"
+CLOSE_REQUEST = b"GET /last HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = {
     "length and chunked": b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunked and length": b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
@@ -139,11 +143,20 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     assert answer.endswith(b"GET /last ")
 
 
+async def test_a_connection_that_queues_too_many_requests_is_cut_off() -> None:
+    async with running(replace(ROOMY, pipelined_requests=8)) as port:
+        whole = await talk(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 8 + CLOSE_REQUEST)
+        flood = await talk(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    assert statuses(whole) == [200] * 9
+    assert statuses(flood) in ([], [200])
+
+
 TOO_LARGE = {
     "request line": (b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
     "endless request line": (b"GET /" + b"a" * 5000, 414),
     "one header": (b"GET / HTTP/1.1\r\nA: " + b"a" * 2000 + b"\r\n\r\n", 431),
     "many headers": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 300 + b"\r\n", 431),
+    "trailers": (CHUNKED + b"0\r\n" + b"a: b\r\n" * 100, 400),
     "chunked body": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + b"a" * 4096, 413),
 }
 
@@ -152,8 +165,11 @@ async def test_what_is_too_large_is_refused_before_it_is_read() -> None:
     async with running(ROOMY) as port:
         answers = {what: refusal(await talk(port, raw))[0] for what, (raw, _) in TOO_LARGE.items()}
         dribbled = await talk(port, b"GET / HTTP/1.1\r\nA: ", *[b"a" * 500] * 5)
+        extended = await talk(port, CHUNKED + b"1;", *[b"a" * 4000] * 5)
+        trailing = await talk(port, CHUNKED + b"0\r\na: ", *[b"a" * 4000] * 5)
     assert answers == {what: status for what, (_, status) in TOO_LARGE.items()}
     assert statuses(dribbled) == [431]
+    assert statuses(extended) == statuses(trailing) == [413]
 
 
 LATE = {
@@ -258,6 +274,38 @@ async def test_control_frames_and_empty_fragments_have_a_limit() -> None:
             socket.transport.write(b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 100)
             await socket.wait_closed()
         assert socket.close_code == 1006
+
+
+async def test_messages_that_nobody_has_read_are_bounded() -> None:
+    async with (
+        running(replace(ROOMY, queued_messages=100)) as port,
+        connect(f"ws://127.0.0.1:{port}/", max_queue=None) as socket,
+    ):
+        socket.transport.write(b"\x81\x80\x00\x00\x00\x00" * 90)
+        assert [await socket.recv() for _ in range(90)] == [""] * 90
+        socket.transport.write(b"\x81\x80\x00\x00\x00\x00" * 10_000)
+        await socket.wait_closed()
+        assert socket.close_code == 1006
+
+
+async def test_connections_that_ended_leave_nothing_for_the_collector() -> None:
+    """Full collections are rare, so what only they could free would pile up."""
+    kinds = (HttpConnection, WebSocketConnection)
+    async with running(ROOMY) as port:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await talk(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", CLOSE_REQUEST)
+                await talk(port, b"?")
+                async with connect(f"ws://127.0.0.1:{port}/") as socket:
+                    await socket.send("a")
+                    await socket.recv()
+            await asyncio.sleep(0.05)
+            left = [type(found).__name__ for found in gc.get_objects() if type(found) in kinds]
+        finally:
+            gc.enable()
+    assert left == []
 
 
 async def accepts(port: int) -> bool:

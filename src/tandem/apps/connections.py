@@ -25,6 +25,8 @@ ON_DRAINED = "tandem.on_drained"
 RESPOND = "tandem.respond"
 MAX_FRAGMENTS = 64
 """Of one WebSocket message; empty fragments would grow it without ever reaching the size limit."""
+CHUNKING = 8
+"""A body in chunks may take this many times its size on the wire; the rest would be extensions of chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,10 @@ class ConnectionLimits:
     frame_bytes: int = 64 * 1024
     """A WebSocket message, in one frame or many."""
     control_frames_per_second: int = 10
+    pipelined_requests: int = 64
+    """Waiting behind the one that is being answered."""
+    queued_messages: int = 2_000
+    """WebSocket messages that the application has not taken: one segment may hold very many tiny ones."""
     connections: int = 10_000
     connections_per_address: int = 1_000
     """0: no limit. Behind a proxy of ours all connections come from it."""
@@ -128,6 +134,8 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0
         """Of a head that is arriving in pieces: what earlier segments brought."""
         self._segment_bytes = 0
+        self._body_bytes = 0
+        """Of a body that is arriving in pieces: its segments, with framing and what the first held before."""
         self._begun = 0
         """How many requests the current segment began."""
         self._arrival = _Deadline()
@@ -153,6 +161,15 @@ class HttpConnection(HttpToolsProtocol):
         self._cancel_timers()
         self._uncount()
         super().connection_lost(exc)
+        self._release()
+
+    def _release(self) -> None:
+        """What refers to itself would stay in memory until the next full collection, which is rare."""
+        self._extensions.clear()
+        self.pipeline.clear()
+        self.parser = None  # type: ignore[assignment]  # uvicorn says the same of `cycle` before the first request
+        self.cycle = None  # type: ignore[assignment]
+        self._served = None
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -187,7 +204,11 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._head_bytes = 0
         if self._phase == BODY:
-            self._arrival.arm(self.loop, limits.body_seconds, self._too_late)
+            self._body_bytes += self._segment_bytes
+            if self._body_bytes > CHUNKING * limits.body_bytes:
+                self.refuse("BODY_TOO_LARGE")
+            else:
+                self._arrival.arm(self.loop, limits.body_seconds, self._too_late)
         elif self._open_cycle() is None:
             # Bytes that begin no request (empty lines) must not keep the connection.
             self._arrival.arm(self.loop, limits.head_seconds, self._too_late)
@@ -206,13 +227,21 @@ class HttpConnection(HttpToolsProtocol):
         self._begun += 1
         self.scope["extensions"] = self._extensions
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._phase == BODY:  # a trailer: it would join the headers that are checked already
+            raise _Refused("MALFORMED_REQUEST")
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         # A head is no longer than the segments it came in, which spares most requests the sums.
         if self._head_bytes + self._segment_bytes > self._limits.head_bytes:
             self._check_head(self._limits.head_bytes)
         super().on_headers_complete()
         self._phase = BODY
+        self._body_bytes = 0
         self._arrival.cancel()
+        if len(self.pipeline) > self._limits.pipelined_requests:
+            raise _Refused("TOO_MANY_REQUESTS")
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -228,6 +257,7 @@ class HttpConnection(HttpToolsProtocol):
         # From here on the connection is counted off by the WebSocket protocol.
         self._is_counted = False
         super().handle_websocket_upgrade()
+        self._release()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._served = cycle
@@ -327,6 +357,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._stall.cancel()
         self._shared.close(address_group(self.client[0] if self.client else ""))
         super().connection_lost(exc)
+        # As for HTTP: no cycle may be left, and the parser is a generator that holds the connection.
+        self._on_drained.clear()
+        self.conn.parser.close()
 
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope["extensions"]
@@ -343,6 +376,13 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._stall.cancel()
         for function in self._on_drained:
             function()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.queue.qsize() < self._shared.limits.queued_messages:
+            super().send_receive_event_to_app()
+        else:
+            self.frames = []
+            self.transport.abort()
 
     def handle_ping(self) -> None:
         super().handle_ping()
