@@ -39,6 +39,7 @@ class Ledger:
         self.symbol = symbol
         self.is_history_whole = is_history_whole
         self.commands_in_log: Counter[str] = Counter()
+        self.first_order_in_log = 0
         self.acks: dict[str, dict[str, Any]] = {}
         self.cancel_acks: dict[str, dict[str, Any]] = {}
         self.cancels_sent: set[str] = set()
@@ -88,8 +89,7 @@ class Ledger:
         assert cid not in self.refused or row is None, f"{cid} was refused and is there: {row}"
         ack = self.acks.get(cid)
         if row is None:
-            forgotten = not self.is_history_whole and self.commands_in_log[cid] == 1
-            assert ack is None or forgotten, f"acknowledged and lost: {ack}"
+            assert ack is None or self._is_in_log(cid, ack), f"acknowledged and lost: {ack}"
             return
         if self.is_history_whole:
             assert Decimal(row["executedQty"]) == self.filled[row["orderId"]], row
@@ -104,6 +104,12 @@ class Ledger:
             assert row["status"] == ack["status"], (row, ack)
         elif cid not in self.cancels_sent:
             assert row["status"] in OPEN | {"FILLED", "EXPIRED_IN_MATCH"}, (row, ack)
+
+    def _is_in_log(self, cid: str, ack: dict[str, Any]) -> bool:
+        """A closed order from before the newest snapshot; or one so old that its segment is no longer kept."""
+        if self.is_history_whole:
+            return False
+        return self.commands_in_log[cid] == 1 or ack["orderId"] < self.first_order_in_log
 
     def _check_unknown(self, trader: Trader, cid: str, row: dict[str, Any] | None) -> None:
         """A request without an answer has one outcome, and the client can find out which."""
@@ -135,7 +141,9 @@ class Ledger:
         records = [json.loads(line) for line in done.stdout.splitlines()]
         ids = [row["fields"]["client_order_id"] for row in records if row["command"] == "PlaceOrder"]
         self.commands_in_log = Counter(ids)
-        assert all(count == 1 for cid, count in self.commands_in_log.items() if cid in self.acks)
+        kept = self.commands_in_log.keys() & self.acks.keys()
+        assert all(self.commands_in_log[cid] == 1 for cid in kept)
+        self.first_order_in_log = min((self.acks[cid]["orderId"] for cid in kept), default=0)
 
     def check_every_order_again(self, traders: list[Trader]) -> None:
         """After the last restart: the outcomes found on the way are still the outcomes."""

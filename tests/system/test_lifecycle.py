@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.exchange import Exchange, cli, until
+from tests.system.exchange import UNLIMITED, Exchange, cli, until
 from tests.system.streams import connect
 from tests.system.venue import make_account, make_venue
 
@@ -66,6 +66,55 @@ def test_a_kill_is_as_good_as_a_stop(own_exchange: Exchange) -> None:
     assert own_exchange.seconds_to_ready < 8
     trader = own_exchange.trader(alice)
     assert Decimal(trader.cancel(symbol, origClientOrderId="stays")["executedQty"]) == Decimal("0.5")
+
+
+SNAPSHOTS = "\n[engine]\nsnapshot_every = 100\n"
+
+
+def public_history(exchange: Exchange, symbol: str) -> dict[str, object]:
+    """What everybody may know of a market's past: candles up to the last trade, since empty ones follow with time."""
+    anyone = exchange.trader()
+    trades = anyone.public("/api/v3/trades", symbol=symbol, limit=1000)
+    end = trades[-1]["time"]
+    return {
+        "trades": trades,
+        "aggregated": anyone.public("/api/v3/aggTrades", symbol=symbol, limit=1000),
+        "klines": [
+            anyone.public("/api/v3/klines", symbol=symbol, interval=interval, endTime=end)
+            for interval in ("1s", "1m", "1d")
+        ],
+        "book": [anyone.public("/api/v3/depth", symbol=symbol)[side] for side in ("bids", "asks")],
+        "price": anyone.public("/api/v3/ticker/price", symbol=symbol),
+        "average": anyone.public("/api/v3/avgPrice", symbol=symbol),
+    }
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_trades_and_candles_outlive_a_restart_beyond_a_snapshot(tmp_path: Path, is_killed: bool) -> None:
+    own = Exchange(tmp_path / "data", config=UNLIMITED + SNAPSHOTS)
+    try:
+        own.start("--no-demo")
+        symbol, alice, bob = fill_a_little(own)
+        buyer, seller = own.trader(alice), own.trader(bob)
+        for step in range(120):
+            buyer.place(symbol, "BUY", quantity="0.05", price=f"{100 + step / 100:.2f}")
+            seller.place(symbol, "SELL", "MARKET", quantity="0.05")
+        until(lambda: any(own.data.rglob("*.snap")))
+        before = public_history(own, symbol)
+        if is_killed:
+            own.kill()
+        else:
+            assert own.stop() == 0
+        own.start()
+        assert public_history(own, symbol) == before
+        buyer = own.trader(alice)
+        assert "stays" in {order["clientOrderId"] for order in buyer.open_orders(symbol)}
+        last = before["trades"][-1]["id"]  # type: ignore[index]
+        buyer.place(symbol, "BUY", quantity="0.1", price="102")
+        own.trader(bob).place(symbol, "SELL", "MARKET", quantity="0.1")
+        assert own.trader().public("/api/v3/trades", symbol=symbol, limit=1)[0]["id"] == last + 1
+    finally:
+        own.close()
 
 
 async def test_a_stop_under_open_connections_ends_in_time(own_exchange: Exchange) -> None:

@@ -42,12 +42,13 @@ _decode = msgspec.json.Decoder(SavedView).decode
 _CURSOR = "cursor"
 
 
-def saved_through(directory: Path) -> int | None:
-    """The seq whose effects are in the saved views, for `Engine.open(replay_from=...)`; None when nothing was saved."""
+def saved_through(directory: Path) -> int:
+    """The seq whose effects are in the saved views, for `Engine.open(replay_from=...)`; 0 when nothing was saved: a
+    process killed before its first save has to be told everything again."""
     try:
         return int((directory / _CURSOR).read_text())
     except (FileNotFoundError, ValueError):
-        return None
+        return 0
 
 
 class ViewStore:
