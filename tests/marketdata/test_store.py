@@ -121,8 +121,9 @@ async def test_trades_lost_between_a_saved_view_and_a_snapshot_leave_the_rest(
     await trade_some(exchange)
     await snapshot(exchange)
     last = exchange.ask("ticker/price", "symbol=BTCUSDT")
+    end = exchange.engine.stats()["last_seq"]
     await exchange.client.close()
-    (tmp_path / "data" / "marketdata" / "cursor").unlink()
+    (tmp_path / "data" / "marketdata" / "cursor").write_text(str(end))
     reopened = again(exchange, tmp_path / "data")
     try:
         assert reopened.ask("ticker/price", "symbol=BTCUSDT") == last
@@ -130,6 +131,18 @@ async def test_trades_lost_between_a_saved_view_and_a_snapshot_leave_the_rest(
         assert sum(row[8] for row in reopened.ask("klines", "symbol=BTCUSDT&interval=1M")) == 8
         await reopened.trade(100, 1)
         assert [trade["id"] for trade in reopened.ask("trades", "symbol=BTCUSDT")] == [16]
+    finally:
+        await reopened.client.close()
+
+
+async def test_views_that_were_never_saved_are_made_from_the_whole_log(exchange: Exchange, tmp_path: Path) -> None:
+    await trade_some(exchange)
+    await snapshot(exchange)
+    before = exchange.ask("trades", "symbol=BTCUSDT")
+    await exchange.client.close()
+    reopened = again(exchange, tmp_path / "data")
+    try:
+        assert reopened.ask("trades", "symbol=BTCUSDT") == before != []
     finally:
         await reopened.client.close()
 
