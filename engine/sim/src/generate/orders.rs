@@ -127,7 +127,7 @@ impl Generator {
         let dust = u128::from(self.random.below(3)) * u128::from(self.random.below(1000));
         // Sometimes more than the book has.
         let times = if self.random.one_in(10) { 8 } else { 1 };
-        Amount((worth * times + dust).min(u128::from(NUMBER_MAX)))
+        Amount(worth.saturating_mul(times).saturating_add(dust).min(u128::from(NUMBER_MAX)))
     }
 
     fn client_order_id(&mut self) -> ClientOrderId {
