@@ -139,8 +139,6 @@ pub struct Journal {
     pub(crate) segment_bytes: u64,
     /// Where the next record goes.
     pub(crate) end: u64,
-    /// Bytes from `end` up to here may hold a write that failed; they are zeroed before anything else.
-    pub(crate) dirty_end: u64,
     pub(crate) last: Point,
     pub(crate) durable_seq: u64,
     pub(crate) buffer: Vec<u8>,
@@ -229,7 +227,6 @@ impl Journal {
 
     fn write_batch<P: AsRef<[u8]>>(&mut self, batch: &[(u64, P)], may_use_reserve: bool) -> Result<Appended> {
         let total = self.check_batch(batch)?;
-        self.clean_dirty(total)?;
         self.make_room(total, may_use_reserve)?;
         let (first_seq, mut point) = (self.last.seq + 1, self.last);
         self.buffer.clear();
@@ -281,33 +278,19 @@ impl Journal {
         Ok(total)
     }
 
-    /// After a write that found the disk full: part of it may stand behind the end.
+    /// After a write that found the disk full: part of it may stand behind the end, whole records even. It is zeroed
+    /// and synced before anybody hears that it was refused, so that it never comes back; if that cannot be done, the
+    /// failure is fatal.
     fn write_failed(&mut self, total: u64, error: std::io::Error) -> Error {
         if !is_disk_full(&error) {
             return Error::fatal("write", &self.name, error);
         }
-        self.dirty_end = self.dirty_end.max(self.end + total);
-        match self.clean_dirty(total) {
-            Ok(()) => self.disk_full(total),
-            Err(error) => error,
+        let zeros = vec![0; total as usize];
+        if let Err(error) = self.file.write_at(&zeros, self.end).and_then(|()| self.file.sync_data()) {
+            return Error::fatal("zero a failed write in", &self.name, error);
         }
-    }
-
-    /// Zeroes and syncs what a failed write may have left, so that it can never come back as a record.
-    fn clean_dirty(&mut self, needed_bytes: u64) -> Result<()> {
-        if self.dirty_end <= self.end {
-            return Ok(());
-        }
-        let zeros = vec![0; (self.dirty_end - self.end) as usize];
-        match self.file.write_at(&zeros, self.end) {
-            Ok(()) => {}
-            Err(error) if is_disk_full(&error) => return Err(self.disk_full(needed_bytes)),
-            Err(error) => return Err(Error::fatal("write", &self.name, error)),
-        }
-        self.file.sync_data().map_err(|error| Error::fatal("fdatasync", &self.name, error))?;
         self.durable_seq = self.last.seq;
-        self.dirty_end = 0;
-        Ok(())
+        self.disk_full(total)
     }
 
     fn disk_full(&self, needed_bytes: u64) -> Error {

@@ -140,7 +140,6 @@ impl Journal {
             name: segment_name(header.first_seq()),
             segment_bytes: header.segment_bytes,
             end: scanned.end as u64,
-            dirty_end: 0,
             last: scanned.last,
             durable_seq: scanned.last.seq,
             buffer: Vec::new(),

@@ -322,7 +322,7 @@ impl FaultStorage {
 
     /// Lets the call of this kind fail after `after` more successes, once or (sticky) from then on.
     ///
-    /// A failing write leaves half of its bytes. A failing sync drops what was pending but leaves it readable,
+    /// A failing write leaves half of its bytes, with `QuotaExceeded` none of them. A failing sync drops what was pending but leaves it readable,
     /// as Linux does.
     pub fn fail(&self, op: Op, after: u64, error: io::ErrorKind, is_sticky: bool) {
         hold(&self.disk).faults.push(Fault { op, after, error, is_sticky });
@@ -502,7 +502,7 @@ impl StorageFile for FaultFile {
         let outcome = disk.begin(Op::Write, self.life).and_then(|()| disk.check_room(self.inode, offset + bytes.len()));
         let written = match &outcome {
             Ok(()) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::Other => return outcome,
+            Err(error) if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::QuotaExceeded) => return outcome,
             Err(_) if offset + bytes.len() > disk.inodes[self.inode].seen.len() => return outcome,
             Err(_) => &bytes[..bytes.len() / 2],
         };
