@@ -139,23 +139,27 @@ fn judge_market(
     }
     judge_market_notional(order, market, now)?;
     judge_open_orders(order, wallet, market)?;
+    let asset = if order.side == Side::Buy { market.quote } else { market.base };
+    let free = wallet.balance(asset).free;
+    let needed = |plan: &Plan| match order.side {
+        Side::Buy => Amount(plan.cost),
+        Side::Sell if by_quantity => Amount(order.qty.0.into()),
+        Side::Sell => Amount(market.qty(plan.lots).0.into()),
+    };
+    // Who cannot pay does not make the core walk the whole book.
+    let is_settled = |plan: &Plan| needed(plan) > free && (by_quantity || has_qty_min(plan, market));
     let plan = if by_quantity {
-        plan::by_quantity(market, walker, lots)
+        plan::by_quantity(market, walker, lots, is_settled)
     } else {
         let amount = u64::try_from(order.quote_qty.0).map_err(|_| RejectCode::OrderFieldsInvalid)?;
-        plan::by_amount(market, walker, amount, lots_at_most(market))
+        plan::by_amount(market, walker, amount, lots_at_most(market), is_settled)
     };
     judge_plan(&plan, by_quantity, market, walker.mode)?;
+    if needed(&plan) > free {
+        return Err(RejectCode::BalanceInsufficient);
+    }
     if !by_quantity {
         lots = plan.lots.saturating_add(plan.overlap).max(1);
-    }
-    let (asset, needed) = match order.side {
-        Side::Buy => (market.quote, plan.cost),
-        Side::Sell if by_quantity => (market.base, u128::from(order.qty.0)),
-        Side::Sell => (market.base, u128::from(market.qty(plan.lots).0)),
-    };
-    if wallet.balance(asset).free < Amount(needed) {
-        return Err(RejectCode::BalanceInsufficient);
     }
     Ok(Ready { ticks: 0, lots, mode: walker.mode, is_unfilled_fok: false })
 }
@@ -174,10 +178,11 @@ fn judge_plan(plan: &Plan, by_quantity: bool, market: &Market, mode: SelfTradePr
         let is_only_own = plan.met_own && !plan.met_other && mode != SelfTradePrevention::Decrement;
         return if is_decremented || is_only_own { Ok(()) } else { Err(RejectCode::LiquidityInsufficient) };
     }
-    if !by_quantity && market.qty(plan.lots) < market.rules.qty_min {
-        return Err(RejectCode::LiquidityInsufficient);
-    }
-    Ok(())
+    if by_quantity || has_qty_min(plan, market) { Ok(()) } else { Err(RejectCode::LiquidityInsufficient) }
+}
+
+fn has_qty_min(plan: &Plan, market: &Market) -> bool {
+    market.qty(plan.lots) >= market.rules.qty_min
 }
 
 fn judge_market_lot_size(qty: Qty, market: &Market) -> Result<(), RejectCode> {

@@ -43,8 +43,8 @@ impl Plan {
     }
 }
 
-/// A MARKET order by quantity.
-pub(crate) fn by_quantity(market: &Market, walker: Walker, wanted: Lots) -> Plan {
+/// A MARKET order by quantity. The walk ends early when `is_settled` says that the rest no longer matters.
+pub(crate) fn by_quantity(market: &Market, walker: Walker, wanted: Lots, is_settled: impl Fn(&Plan) -> bool) -> Plan {
     let mut plan = Plan::default();
     let mut left = wanted;
     for maker in market.orders.book.makers(walker.side.opposite()) {
@@ -62,14 +62,23 @@ pub(crate) fn by_quantity(market: &Market, walker: Walker, wanted: Lots) -> Plan
         } else {
             plan.met_other = true;
             plan.take(lots, market.quote_amount(maker.ticks, lots));
+            if is_settled(&plan) {
+                break;
+            }
         }
         left = left.saturating_sub(lots);
     }
     plan
 }
 
-/// A MARKET order by quote amount, of at most `most` lots.
-pub(crate) fn by_amount(market: &Market, walker: Walker, amount: u64, most: Lots) -> Plan {
+/// A MARKET order by quote amount, of at most `most` lots. `is_settled` as above.
+pub(crate) fn by_amount(
+    market: &Market,
+    walker: Walker,
+    amount: u64,
+    most: Lots,
+    is_settled: impl Fn(&Plan) -> bool,
+) -> Plan {
     let mut plan = Plan::default();
     let mut rest = amount;
     // OrderAccepted.qty is quantity plus overlap and has to fit.
@@ -95,6 +104,9 @@ pub(crate) fn by_amount(market: &Market, walker: Walker, amount: u64, most: Lots
         if !is_own {
             plan.met_other = true;
             plan.take(lots, cost);
+            if lots > 0 && is_settled(&plan) {
+                break;
+            }
         }
         // What is affordable costs no more than the rest.
         rest = rest.saturating_sub(u64::try_from(cost).unwrap_or(rest));
@@ -124,4 +136,52 @@ pub(crate) fn fills_in_full(book: &Book, walker: Walker, limit: Ticks, wanted: L
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, Walker, by_amount, by_quantity};
+    use crate::market::Market;
+    use crate::types::{AccountId, AssetId, Fees, MarketId, MarketRules, Price, Qty, SelfTradePrevention as Stp, Side};
+
+    /// 100 makers of one lot each, one at each tick from 1 on; an own one is first.
+    fn market() -> Market {
+        let off = (Price(0), Qty(0));
+        let rules = MarketRules {
+            tick_size: Price(1),
+            price_min: off.0,
+            price_max: off.0,
+            lot_size: Qty(1),
+            qty_min: off.1,
+            qty_max: off.1,
+            market_lot_size: off.1,
+            market_qty_min: off.1,
+            market_qty_max: off.1,
+            min_notional: None,
+            notional: None,
+            avg_price_mins: 5,
+            max_num_orders: 0,
+            fees: Fees::default(),
+            stp_default: Stp::ExpireMaker,
+            stp_allowed: 31,
+        };
+        let mut market = Market::new(MarketId(0), "AB".to_owned(), AssetId(0), AssetId(1), 1, rules).unwrap();
+        for ticks in 1..=100 {
+            let owner = if ticks == 1 { 1 } else { 2 };
+            market.orders.book.insert(Side::Sell, ticks, 1, ticks, owner).unwrap();
+        }
+        market
+    }
+
+    #[test]
+    fn a_walk_ends_at_the_maker_that_settles_it() {
+        let market = market();
+        let walker = Walker { account: AccountId(1), side: Side::Buy, mode: Stp::ExpireMaker };
+        let costs_more_than_8 = |plan: &Plan| plan.cost > 8;
+        let settled = Plan { lots: 3, cost: 2 + 3 + 4, overlap: 0, met_own: true, met_other: true };
+        assert_eq!(by_quantity(&market, walker, 50, costs_more_than_8), settled);
+        assert_eq!(by_amount(&market, walker, 1_000, 50, costs_more_than_8), settled);
+        assert_eq!(by_quantity(&market, walker, 2, costs_more_than_8).lots, 2);
+        assert_eq!(by_quantity(&market, walker, 50, |_| false).lots, 50);
+    }
 }
