@@ -67,7 +67,7 @@ async def test_public_streams_carry_a_trade(market: Venue, traders: Traders, wat
     tasks = [
         watching(lambda: watcher.watch_trades(unified), lambda rows: rows[-1]["price"] == 99),
         watching(lambda: watcher.watch_ticker(unified), lambda found: found["last"] == 99),
-        watching(lambda: watcher.watch_ohlcv(unified, "1m"), lambda rows: rows[-1][4] == 99),
+        watching(lambda: watcher.watch_ohlcv(unified, "1m"), lambda rows: any(row[4] == 99 for row in rows)),
         watching(lambda: watcher.watch_bids_asks([unified]), lambda found: unified in found),
     ]
     await asyncio.sleep(1)  # ccxt has no word for "subscribed"
@@ -76,7 +76,7 @@ async def test_public_streams_carry_a_trade(market: Venue, traders: Traders, wat
     trades, ticker, candles, best = await asyncio.gather(*tasks)
     assert [(trade["price"], trade["amount"], trade["side"]) for trade in trades] == [(99, 0.5, "sell")]
     assert (ticker["symbol"], ticker["baseVolume"]) == (market.unified, 0.5)
-    assert candles[-1][1:] == [99, 99, 99, 99, 0.5]
+    assert [99, 99, 99, 99, 0.5] in [candle[1:] for candle in candles]
     assert best[market.unified]["bid"] == 99
 
 
