@@ -122,7 +122,9 @@ pub(crate) fn load_snapshot(
     seq: u64,
     identity: Option<&Identity>,
 ) -> Result<Snapshot> {
-    let io = |error| Error::io("read", name, error);
+    let io = |error| Error::io("open", name, error);
+    // What the disk cannot give back is as damaged as what it gives back wrongly: there is another snapshot.
+    let unreadable = |error| Error::damage(name, 0, Some(seq), format!("the snapshot cannot be read: {error}"));
     let file = storage.open(name, false).map_err(io)?;
     let size = file.size().map_err(io)?;
     if size < HEADER as u64 {
@@ -134,7 +136,7 @@ pub(crate) fn load_snapshot(
         ));
     }
     let mut header = [0; HEADER];
-    file.read_at(&mut header, 0).map_err(io)?;
+    file.read_at(&mut header, 0).map_err(unreadable)?;
     if header[..8] != MAGIC {
         return Err(Error::damage(name, 0, Some(seq), "this is no snapshot (wrong magic)"));
     }
@@ -145,7 +147,7 @@ pub(crate) fn load_snapshot(
         return Err(Error::damage(name, 72, Some(seq), what));
     }
     let mut payload = vec![0; (size - HEADER as u64) as usize];
-    file.read_at(&mut payload, HEADER as u64).map_err(io)?;
+    file.read_at(&mut payload, HEADER as u64).map_err(unreadable)?;
     if checksum(&header, &payload) != u128_at(&header, 80) {
         return Err(Error::damage(name, 80, Some(seq), "the snapshot's checksum does not match"));
     }
@@ -174,6 +176,17 @@ pub(crate) fn load_snapshot(
         identity: found,
         payload,
     })
+}
+
+/// The finding for a snapshot that another one can stand in for; any other error stays one.
+fn passed_over(seq: u64, error: Error) -> Result<Finding> {
+    match error {
+        Error::Damage(finding) => Ok(finding),
+        Error::Version { .. } => {
+            Ok(Finding::new(Severity::Warning, &snapshot_name(seq), 8, Some(seq), error.to_string()))
+        }
+        error => Err(error),
+    }
 }
 
 impl SnapshotStore {
@@ -206,17 +219,7 @@ impl SnapshotStore {
                     found.snapshot = Some(snapshot);
                     break;
                 }
-                Err(Error::Damage(finding)) => found.findings.push(finding),
-                Err(error @ Error::Version { .. }) => {
-                    found.findings.push(Finding::new(
-                        Severity::Warning,
-                        &snapshot_name(seq),
-                        8,
-                        Some(seq),
-                        error.to_string(),
-                    ));
-                }
-                Err(error) => return Err(error),
+                Err(error) => found.findings.push(passed_over(seq, error)?),
             }
         }
         Ok(found)
@@ -306,8 +309,7 @@ impl SnapshotStore {
             match self.load(seq) {
                 Ok(_) if kept.len() >= self.config.keep_snapshots => older.push(seq),
                 Ok(snapshot) => kept.push((snapshot.seq, snapshot.running_hash)),
-                Err(Error::Damage(finding)) => report.findings.push(finding),
-                Err(error) => return Err(error),
+                Err(error) => report.findings.push(passed_over(seq, error)?),
             }
         }
         let Some((covered_seq, _)) = kept.get(self.config.keep_snapshots - 1) else {

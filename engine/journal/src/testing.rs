@@ -502,7 +502,9 @@ impl StorageFile for FaultFile {
         let outcome = disk.begin(Op::Write, self.life).and_then(|()| disk.check_room(self.inode, offset + bytes.len()));
         let written = match &outcome {
             Ok(()) => bytes,
-            Err(error) if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::QuotaExceeded) => return outcome,
+            Err(error) if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::QuotaExceeded) => {
+                return outcome;
+            }
             Err(_) if offset + bytes.len() > disk.inodes[self.inode].seen.len() => return outcome,
             Err(_) => &bytes[..bytes.len() / 2],
         };

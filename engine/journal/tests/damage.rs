@@ -8,6 +8,7 @@ use std::sync::Arc;
 use support::{batch, config, reopen, reopen_all, snapshot_of, time_us};
 use tandem_journal::testing::{FaultStorage, Tear};
 use tandem_journal::{Config, Error, Finding, Journal, Locking, LogDir, Reader, Severity, Start};
+use xxhash_rust::xxh3::xxh3_128;
 
 const MAX: usize = 400;
 
@@ -475,4 +476,32 @@ fn a_snapshot_that_does_not_fit_the_log_is_refused() {
     mixed.tamper("00000000000000000030.snap", other.read("00000000000000000030.snap"));
     assert!(matches!(reopen(&mixed, &small(), MAX), Err(Error::History(_))), "the snapshot is of another history");
     assert!(verify(&mixed).iter().any(|finding| finding.severity == Severity::Damage));
+}
+
+#[test]
+fn a_newer_format_is_named_and_never_taken_for_damage() {
+    let storage = log_with_snapshots();
+    let newest = "00000000000000000030.snap";
+    let mut snapshot = storage.read(newest).unwrap();
+    snapshot[8] = 2;
+    let sum = xxh3_128(&[&snapshot[..80], &snapshot[96..]].concat());
+    snapshot[80..96].copy_from_slice(&sum.to_le_bytes());
+    storage.tamper(newest, Some(snapshot));
+    let dir = LogDir::lock(Arc::new(storage.clone()), small()).unwrap();
+    let found = dir.snapshots().newest().unwrap();
+    assert_eq!((found.snapshot.map(|snapshot| snapshot.seq), found.findings.len()), (Some(20), 1));
+    assert!(found.findings[0].what.contains("format version 2"), "{}", found.findings[0]);
+    let report = dir.snapshots().prune().unwrap();
+    assert_eq!((report.removed, report.findings), (vec![], found.findings), "one that verifies is no ground to delete");
+    drop(dir);
+
+    let last = logs(&storage).pop().unwrap();
+    let mut segment = storage.read(&last).unwrap();
+    segment[8] = 2;
+    let sum = xxh3_128(&segment[..496]);
+    segment[496..512].copy_from_slice(&sum.to_le_bytes());
+    storage.tamper(&last, Some(segment));
+    let before = contents(&storage);
+    assert!(matches!(reopen(&storage, &small(), MAX), Err(Error::Version { found: 2, .. })));
+    assert_eq!(contents(&storage), before);
 }

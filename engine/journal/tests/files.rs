@@ -110,3 +110,25 @@ fn a_missing_directory_is_not_made_by_a_reader() {
     assert!(matches!(Reader::open(tmp.path().join("none"), Locking::None), Err(Error::Io { .. })));
     assert!(!tmp.path().join("none").exists());
 }
+
+#[test]
+fn a_snapshot_that_the_disk_does_not_give_back_gives_way_to_the_one_before() {
+    let tmp = tempfile::tempdir().unwrap();
+    let dir = LogDir::open(tmp.path(), config()).unwrap();
+    let snapshots = dir.snapshots();
+    let (mut journal, _) = Journal::open(dir, Start::Genesis, |_| Ok(())).unwrap();
+    for seq in 1..=3 {
+        journal.append(&batch(seq, 1, MAX)).unwrap();
+        snapshots.write(&support::snapshot_of(&journal, b"state")).unwrap();
+    }
+    // A directory can be opened for reading, and every read of it fails.
+    let newest = tmp.path().join("00000000000000000003.snap");
+    std::fs::remove_file(&newest).unwrap();
+    std::fs::create_dir(&newest).unwrap();
+    let found = snapshots.newest().unwrap();
+    assert_eq!((found.snapshot.map(|snapshot| snapshot.seq), found.findings.len()), (Some(2), 1));
+    let report = snapshots.prune().unwrap();
+    assert_eq!((report.removed.len(), report.findings), (0, found.findings), "1 and 2 are the two that verify");
+    drop((journal, snapshots));
+    assert_eq!(open(tmp.path()).unwrap().1.replayed, 1);
+}
