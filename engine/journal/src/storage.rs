@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Mode of every file: the log holds everybody's orders and balances.
@@ -73,12 +73,8 @@ impl FileStorage {
     /// Opens a directory, making it when it is missing.
     pub fn create(dir: impl Into<PathBuf>) -> io::Result<Self> {
         let dir = dir.into();
-        if !dir.is_dir() {
-            std::fs::create_dir_all(&dir)?;
-            if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                File::open(parent)?.sync_all()?;
-            }
-        }
+        std::fs::create_dir_all(&dir)?;
+        sync_names_above(&dir)?;
         Self::open(dir)
     }
 
@@ -95,6 +91,22 @@ impl FileStorage {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+}
+
+/// Makes a directory's own name durable, and those above it, whoever made them a moment ago: what is synced in a
+/// directory that a power failure takes away is lost.
+fn sync_names_above(dir: &Path) -> io::Result<()> {
+    let dir = dir.canonicalize()?;
+    let device = dir.metadata()?.dev();
+    for above in dir.ancestors().skip(1) {
+        // What lies on another device was mounted, and what we may not read was not made by us.
+        match File::open(above) {
+            Ok(file) if file.metadata()?.dev() == device => file.sync_all()?,
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 struct FileLock {
