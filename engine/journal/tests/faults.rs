@@ -201,6 +201,52 @@ fn a_batch_that_may_come_back_is_not_refused_but_fatal() {
 }
 
 #[test]
+fn a_disk_that_is_full_for_one_call_costs_no_record_and_revives_none() {
+    let mut refused = 0;
+    for op in [Op::Create, Op::Allocate, Op::Write, Op::Sync, Op::Rename, Op::SyncDir] {
+        for after in 0..60 {
+            let storage = FaultStorage::new();
+            let Ok(mut journal) = open(&storage, small()) else { panic!("{op:?} {after}: no fault yet") };
+            storage.fail(op, after, ErrorKind::StorageFull, false);
+            let mut acked = Vec::new();
+            let mut is_alive = true;
+            for attempt in 0..60_u64 {
+                // What an attempt writes is told from what any other writes.
+                let payload = attempt.to_le_bytes().repeat(40);
+                match journal
+                    .append(&[(support::time_us(attempt + 1), &payload), (support::time_us(attempt + 1), &payload)])
+                {
+                    Ok(_) => acked.extend([payload.clone(), payload]),
+                    Err(Error::DiskFull { .. }) => refused += 1,
+                    Err(error) => {
+                        assert!(error.is_fatal(), "{op:?} {after}: {error}");
+                        is_alive = false;
+                        break;
+                    }
+                }
+            }
+            for image in [
+                storage.after_process_death(),
+                storage.after_power_loss(Tear::Nothing),
+                storage.after_power_loss(Tear::Sectors(after)),
+            ] {
+                let mut seen = Vec::new();
+                let dir = LogDir::lock(Arc::new(image), small()).unwrap();
+                let opened = Journal::open(dir, Start::Genesis, |record| {
+                    seen.push(record.payload.to_vec());
+                    Ok(())
+                });
+                assert!(opened.is_ok(), "{op:?} {after}: {}", opened.err().unwrap());
+                assert!(seen.starts_with(&acked), "{op:?} {after}: something acknowledged is gone");
+                assert!(!is_alive || seen.len() == acked.len(), "{op:?} {after}: something refused came back");
+            }
+        }
+    }
+    println!("{refused} batches refused");
+    assert!(refused > 20, "{refused}");
+}
+
+#[test]
 fn space_below_the_minimum_counts_as_full() {
     let storage = FaultStorage::new();
     storage.set_capacity(Some(20_000));
