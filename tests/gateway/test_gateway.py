@@ -1,4 +1,5 @@
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,12 @@ async def test_an_unsigned_key_is_enough_for_listen_keys(edge: Edge) -> None:
     path, key = "/api/v3/userDataStream", {"x-mbx-apikey": edge.key.key.id}
     assert (await edge.send("POST", path, headers=key)).json()["account"] == 7
     assert told(await edge.send("POST", path)) == (401, -2014)
+
+
+async def test_a_key_that_may_not_read_gets_no_user_stream(edge: Edge) -> None:
+    key = edge.keys.create(7, permissions=("TRADE",)).key
+    response = await edge.send("POST", "/api/v3/userDataStream", headers={"x-mbx-apikey": key.id})
+    assert told(response) == (401, -2015)
 
 
 async def test_what_a_signed_request_lacks_is_named(edge: Edge) -> None:
@@ -339,3 +346,19 @@ async def test_every_operation_is_refused_without_a_key_unless_it_is_public(edge
 
 async def _never() -> Any:
     raise AssertionError("nothing is read")
+
+
+async def test_long_paths_are_refused_as_fast_as_short_ones(tmp_path: Path) -> None:
+    """No prefix of a path is looked up: a client could make it have thousands."""
+    edge = Edge(tmp_path, mounts={"/a/b": nothing, "/a": nothing})
+    assert edge.app._mounted("/a/b/c") is edge.app.mounts["/a/b"]
+    assert [edge.app._mounted(path) for path in ("/ab", "/b/a", "/", "", "//a")] == [None] * 5
+    begin = time.process_time()
+    for _ in range(100):
+        assert edge.app._mounted("/x" * 8_000) is None
+    assert time.process_time() - begin < 0.1
+    await edge.close()
+
+
+async def nothing(*_: object) -> None:
+    """An application."""

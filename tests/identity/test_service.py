@@ -70,6 +70,22 @@ def test_a_revoked_key_ends_at_once_and_for_good(keys: KeyService, tmp_path: Pat
     assert len(ended) == 1
 
 
+def test_a_revoked_key_is_cut_off_even_if_that_cannot_be_written(tmp_path: Path, clock: ManualClock) -> None:
+    keys, database = open_keys(tmp_path, clock)
+    ended: list[ApiKey] = []
+    keys.on_revoked.append(ended.append)
+    key = keys.create(5).key
+    locker = sqlite3.connect(tmp_path / "tandem.db", isolation_level=None)
+    database._connection.execute("PRAGMA busy_timeout = 0")
+    locker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnusable, match="locked"):
+        keys.revoke(key.id)
+    locker.close()
+    assert (ended, keys.find(key.id), key.revoked_us) == ([key], None, CLOCK_MS * 1000)
+    assert keys.revoke(key.id) is True
+    database.close()
+
+
 def test_keys_are_listed_without_secrets(keys: KeyService, clock: ManualClock) -> None:
     first = keys.create(1, label="a", permissions=("TRADE",), networks=("10.0.0.1",))
     clock.advance(1)
@@ -235,4 +251,14 @@ def test_a_failed_transaction_changes_nothing(tmp_path: Path) -> None:
         insert_and_fail(database)
     with database.transaction() as sql:
         assert sql.execute("SELECT count(*) FROM a").fetchone() == (0,)
+    database.close()
+
+
+def test_a_commit_that_fails_leaves_the_database_usable(tmp_path: Path) -> None:
+    database = Database(tmp_path / "file.db", ("CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a"
+                                               " (id) DEFERRABLE INITIALLY DEFERRED)",))  # fmt: skip
+    with pytest.raises(DatabaseUnusable, match="FOREIGN KEY"), database.transaction() as sql:
+        sql.execute("INSERT INTO b VALUES (7)")
+    with database.transaction() as sql:
+        assert sql.execute("SELECT count(*) FROM b").fetchone() == (0,)
     database.close()

@@ -34,7 +34,11 @@ from tandem.platform.telemetry import log
 
 ENGINE_TIMEOUT_SECONDS = 10.0
 WS_PARAMETERS = frozenset({"apiKey", "returnRateLimits"})
-_NEEDED = {Security.USER_DATA: Permission.USER_DATA, Security.TRADE: Permission.TRADE}
+_NEEDED = {
+    Security.KEY: Permission.USER_DATA,
+    Security.USER_DATA: Permission.USER_DATA,
+    Security.TRADE: Permission.TRADE,
+}
 
 
 ShowTime = Callable[[int], int]
@@ -77,7 +81,7 @@ class Route:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.is_signed = operation.security in _NEEDED
+        self.is_signed = operation.security in (Security.USER_DATA, Security.TRADE)
         self.needed = _NEEDED.get(operation.security)
         edge = EDGE_PARAMETERS if self.is_signed else frozenset()
         self.parameters = Parameters(operation.params, edge)
@@ -216,7 +220,7 @@ class Pipeline:
         if route.is_signed:
             fresh: Callable[[], None] = self._check_signed(sent, key, route.needed, address, now_us)
         else:
-            _check_allowed(key, None, address)
+            _check_allowed(key, route.needed, address)
             fresh = _always_fresh
         key.last_used_us = now_us
         return Call(key.account, now_us, show_time, fresh, key.id)

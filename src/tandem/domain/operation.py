@@ -15,7 +15,7 @@ class Security(Enum):
 
     NONE = auto()
     KEY = auto()
-    """An API key, unsigned (listen keys, historicalTrades takes none today)."""
+    """API key with reading permission, unsigned (listen keys)."""
     USER_DATA = auto()
     """Key with reading permission, timestamp, signature."""
     TRADE = auto()

@@ -16,7 +16,8 @@ LIFE_SECONDS = 60 * 60
 class ListenKey:
     name: str
     account: int
-    api_key: str
+    api_keys: set[str]
+    """All that know its name: when one is revoked, its owner must not go on listening."""
     expires: float
     """On the clock's monotonic time."""
 
@@ -35,14 +36,17 @@ class ListenKeys:
         """The account's live key with its life extended, or a new one."""
         key = self._by_account.get(account)
         if key is None or self._has_expired(key):
-            key = ListenKey(self._new_name(), account, api_key, 0.0)
+            key = ListenKey(self._new_name(), account, set(), 0.0)
             self._by_name[key.name] = self._by_account[account] = key
+        key.api_keys.add(api_key)
         key.expires = self._clock.monotonic() + LIFE_SECONDS
         return key
 
-    def extend(self, name: str, account: int) -> None:
+    def extend(self, name: str, account: int, api_key: str) -> None:
         """Raises ApiError -1125 for a key that is unknown, ended or another account's."""
-        self._own(name, account).expires = self._clock.monotonic() + LIFE_SECONDS
+        key = self._own(name, account)
+        key.api_keys.add(api_key)
+        key.expires = self._clock.monotonic() + LIFE_SECONDS
 
     def close(self, name: str, account: int) -> None:
         """Raises ApiError as `extend` does."""
@@ -60,8 +64,8 @@ class ListenKeys:
             self._end(key)
 
     def close_of_api_key(self, api_key: str) -> None:
-        """Ends what a revoked API key had started."""
-        for key in [key for key in self._by_name.values() if key.api_key == api_key]:
+        """Ends what a revoked API key had started, extended or been told of."""
+        for key in [key for key in self._by_name.values() if api_key in key.api_keys]:
             self._end(key)
 
     def _own(self, name: str, account: int) -> ListenKey:

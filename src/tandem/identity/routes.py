@@ -12,7 +12,7 @@ def operations(listen_keys: ListenKeys) -> list[Operation]:
         return {"listenKey": listen_keys.start(call.account, call.api_key).name}
 
     def extend(call: Call, args: Args) -> dict[str, str]:
-        listen_keys.extend(args["listenKey"], call.account)
+        listen_keys.extend(args["listenKey"], call.account, call.api_key)
         return {}
 
     def close(call: Call, args: Args) -> dict[str, str]:

@@ -93,15 +93,17 @@ class KeyService:
         return CreatedKey(key, secret)
 
     def revoke(self, id: str) -> bool:
-        """From now on the key opens nothing. False when there is no live key with this id."""
+        """From now on the key opens nothing. False when there is no live key with this id.
+
+        Raises DatabaseUnusable when that could not be written: revoke it again then, or a restart brings it back.
+        """
         key = self._live.pop(id, None)
         now_us = self._clock.wall_us()
-        was_stored = self._store.revoke(id, now_us)
-        if key is not None:
+        if key is not None:  # its sessions end even if the disk cannot take note of it now
             key.revoked_us = now_us
             for listener in self.on_revoked:
                 listener(key)
-        return was_stored
+        return self._store.revoke(id, now_us)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every key there ever was, without secrets, times in milliseconds."""
@@ -109,8 +111,15 @@ class KeyService:
         return [_row(record) for record in self._store.all()]
 
     def flush_uses(self) -> None:
-        """Writes down when keys were last used; call it now and then."""
-        uses = {key.id: key.last_used_us for key in self._live.values() if key.last_used_us is not None}
+        """Writes down when keys were last used; call it now and then. Raises DatabaseUnusable."""
+        self.write_uses(self.uses())
+
+    def uses(self) -> dict[str, int]:
+        """When each live key was last used, if it was."""
+        return {key.id: key.last_used_us for key in self._live.values() if key.last_used_us is not None}
+
+    def write_uses(self, uses: dict[str, int]) -> None:
+        """Waits for the disk; may run in another thread. Raises DatabaseUnusable."""
         if uses:
             self._store.note_uses(uses)
 

@@ -16,7 +16,7 @@ from tandem.domain.errors import Fault
 
 
 class DatabaseUnusable(Fault):
-    """The file is damaged, or newer than this program; the message says which and what to do."""
+    """The file is damaged, locked, newer than this program, or the disk is full; the message says which."""
 
 
 @contextmanager
@@ -67,15 +67,16 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; threads take turns."""
-        with self._lock:
+        """All or nothing; threads take turns. Raises DatabaseUnusable."""
+        with self._lock, _as_fault(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Idempotent."""
