@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tandem.marketdata import streams
 from tandem.marketdata.topics import form_of
 from tests.marketdata.exchange import BUY, SELL, Exchange, Listener
 
@@ -336,3 +337,14 @@ async def test_names_that_mean_nothing_are_silent(exchange: Exchange) -> None:
     await exchange.trade(100, 1)
     exchange.hub.tick(START)
     assert listener.take() == []
+
+
+async def test_names_that_mean_nothing_are_bounded(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MAX_SILENT", 2)
+    listener = listen(exchange, "a@trade", "b@trade", "c@trade", "btcusdt@trade")
+    assert exchange.hub.topics == 3
+    exchange.hub.moved("c@trade", listener, 0)
+    for name in ("a@trade", "b@trade", "c@trade"):
+        exchange.hub.unsubscribe(name, listener)
+    listen(exchange, "c@trade")
+    assert exchange.hub.topics == 2

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tandem.apps.websocket import MessageRate
+from tandem.platform.clock import ManualClock
 from tests.websocket.venue import Venue, ask, receive, settled
 
 
@@ -196,3 +198,12 @@ async def test_the_book_by_snapshot_and_stream(venue: Venue) -> None:
         await venue.place("alice", 0, 91, 2)
         (second,) = await receive(stream)
         assert (second["U"], second["b"]) == (first["u"] + 1, [["91.00000000", "2.00000000"]])
+
+
+def test_long_messages_count_for_several() -> None:
+    clock = ManualClock()
+    rate = MessageRate(clock, 10, 5.0)
+    assert [rate.allows(size) for size in (0, 2_047, 2_048 * 6, 0, 2_048, 0, 0)] == [True] * 4 + [False, False, False]
+    clock.advance(5)
+    assert [rate.allows(10**9), rate.allows()] == [True, False]
+    assert all(MessageRate(clock, 0, 5.0).allows(10**9) for _ in range(100))

@@ -242,3 +242,20 @@ async def test_asking_for_much_at_once_makes_the_client_wait(tmp_path: Path) -> 
         answers = await receive(api, 200)
         assert {len(answer["result"]["bids"]) for answer in answers} == {400}
         assert venue.exchange.sockets.cut_off == 0
+
+
+async def test_a_signed_order_does_not_log_on(venue: Venue) -> None:
+    """The method is not part of what is signed, so parameters of another method must be refused."""
+    order = venue.signed("alice", **NEW_ORDER)
+    async with venue.open("/ws-api/v3") as api:
+        for method in ("session.logon", "userDataStream.subscribe.signature"):
+            assert (await call(api, method, order))["error"]["code"] == -1104
+        assert (await call(api, "session.status"))["result"]["apiKey"] is None
+        assert (await call(api, "userDataStream.unsubscribe", {"symbol": "BTCUSDT"}))["error"]["code"] == -1104
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "http://", "x"])
+async def test_odd_origins_are_refused_in_json(venue: Venue, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await venue.open("/ws-api/v3", origin=origin)
+    assert refused.value.response.status_code == 403

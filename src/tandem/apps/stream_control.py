@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import orjson
 
 MAX_STREAMS = 1_024
-MAX_NAME = 255
+MAX_NAME = 128
 MAX_ID = 36
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")

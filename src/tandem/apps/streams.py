@@ -150,10 +150,11 @@ class StreamApp:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
-            if not rate.allows():
+            text = text_of(message)
+            if not rate.allows(len(text)):
                 await connection.close(POLICY_VIOLATION, "Too many requests")
                 return
-            connection.push_text(stream_control.answer(text_of(message), connection))
+            connection.push_text(stream_control.answer(text, connection))
 
     # --- an account's own stream
 

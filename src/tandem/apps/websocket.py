@@ -18,6 +18,7 @@ from tandem.domain.errors import ApiError, api_error
 from tandem.marketdata.routes import ATTEMPTS_PER_5_MINUTES
 from tandem.platform.clock import Clock
 from tandem.platform.rate_limits import address_group
+from tandem.platform.telemetry import log
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,11 +47,16 @@ class SocketLimits:
 
 
 SWEEP_SECONDS = 1.0
+CHARACTERS_PER_MESSAGE = 2_048
+"""Of a stream socket's request; a longer one counts for several, since each name in it takes time."""
 MAX_TURN_BYTES = 64 * 1024
 """Of one socket; more is written before the turn of the loop ends."""
 MAX_HANDED_BYTES = 64 * 1024
 """While the transport holds more than this, frames wait here: as the one object that all sockets share, while the
 transport keeps a copy of each and up to three times its size. Not below the transport's high-water mark."""
+
+ROOM_SECONDS = 1.0
+"""How late it may be noticed that a client who is being waited for is gone."""
 
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
@@ -138,10 +144,15 @@ class Sockets:
         """Cuts off who does not read, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            for socket in list(self._open):
-                socket.check_waiting()
-            for function in self.every_second:
-                function()
+            for function in (self._check_waiting, *self.every_second):
+                try:
+                    function()
+                except Exception as error:  # noqa: BLE001  (what is due in the next second must still happen)
+                    log(__name__).error("a chore of the sockets failed", exc_info=error)
+
+    def _check_waiting(self) -> None:
+        for socket in list(self._open):
+            socket.check_waiting()
 
 
 class Socket:
@@ -161,6 +172,7 @@ class Socket:
         self._is_flush_due = False
         scope["extensions"]["tandem.on_drained"].append(self.flush)
         self._closing: asyncio.Task[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self.is_cut_off = False
 
     def wrap_notice(self, event: bytes) -> bytes:
@@ -183,6 +195,8 @@ class Socket:
     def flush(self) -> None:
         """Writes what the transport has room for, and cuts off a client for whom too much is waiting."""
         self._is_flush_due = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
         transport = self._transport
         if self._closing is not None or transport.is_closing():
             self._drop_frames()
@@ -222,6 +236,12 @@ class Socket:
     def is_gone(self) -> bool:
         return self._transport.is_closing()
 
+    async def wait_for_room(self, limit: int) -> None:
+        """Until no more than `limit` bytes wait for the client, or it is gone."""
+        while self.waiting_bytes > limit and not self.is_gone:
+            self._room = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._room], timeout=ROOM_SECONDS)
+
     def check_waiting(self) -> None:
         if self.waiting_bytes > self._max_waiting:
             self.is_cut_off = True
@@ -243,7 +263,7 @@ class Socket:
 
 
 class MessageRate:
-    """At most `limit` messages in any `seconds`; 0 is no limit."""
+    """At most `limit` messages in any `seconds`; 0 is no limit. A long message counts for several."""
 
     __slots__ = ("_clock", "_limit", "_seconds", "_times")
 
@@ -253,13 +273,16 @@ class MessageRate:
         self._seconds = seconds
         self._times: deque[float] = deque(maxlen=limit or 1)
 
-    def allows(self) -> bool:
+    def allows(self, size: int = 0) -> bool:
+        """`size`: characters of the message."""
         if not self._limit:
             return True
+        count = min(1 + size // CHARACTERS_PER_MESSAGE, self._limit)
         now, times = self._clock.monotonic(), self._times
-        if len(times) == self._limit and now - times[0] < self._seconds:
+        oldest = len(times) + count - self._limit
+        if oldest > 0 and now - times[oldest - 1] < self._seconds:
             return False
-        times.append(now)
+        times.extend([now] * count)
         return True
 
 

@@ -7,7 +7,6 @@ refused unless their origin is allowed: a page has no business holding API keys.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -38,7 +37,6 @@ SESSION_WEIGHT = 2
 MAX_UNREAD_BYTES = 256 * 1024
 """While a client leaves more than this unread, no more of its requests are taken: asking for much at once makes it
 wait, and it is cut off only when it reads nothing at all, or no events."""
-UNREAD_SECONDS = 0.005
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -121,15 +119,14 @@ class WsApiApp:
             return
         text = origin.decode("latin-1").lower()
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if text not in self._origins and (not host or urlsplit(text).netloc != host):
+        if text not in self._origins and (not host or text.partition("://")[2] != host):
             raise api_error("FOREIGN_ORIGIN")
 
     # --- requests
 
     async def _serve(self, connection: WsApiConnection, receive: Receive) -> None:
         while not connection.is_gone:
-            while connection.waiting_bytes > MAX_UNREAD_BYTES:  # noqa: ASYNC110  (a transport has no such event)
-                await asyncio.sleep(UNREAD_SECONDS)
+            await connection.wait_for_room(MAX_UNREAD_BYTES)
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return

@@ -6,16 +6,22 @@ from typing import Any, Protocol
 
 import orjson
 
-from tandem.apps.pipeline import Pipeline, ShowTime, microseconds
+from tandem.apps.pipeline import WS_PARAMETERS, Pipeline, ShowTime, microseconds
 from tandem.domain.errors import api_error
-from tandem.domain.parameters import read_integer
+from tandem.domain.operation import Kind, Param
+from tandem.domain.parameters import Parameters
 from tandem.domain.requests import Sent
+from tandem.domain.signing import EDGE_PARAMETERS
 from tandem.identity.keys import ApiKey, Permission
 from tandem.trading.user_stream import UserStreams
 
 MAX_ACTIVE = 1_000
 MAX_SUBSCRIPTION_IDS = 65_535
 """Over the life of a connection."""
+
+# A signature covers the parameters and not the method: that of an order must not pass for one of a session.
+_PLAIN = Parameters((), EDGE_PARAMETERS | WS_PARAMETERS)
+_UNSUBSCRIBE = Parameters((Param("subscriptionId", Kind.LONG),), EDGE_PARAMETERS | WS_PARAMETERS)
 
 
 class Connection(Protocol):
@@ -105,15 +111,27 @@ Method = Callable[[Session, Sent], Reply]
 def session_methods(pipeline: Pipeline, users: UserStreams) -> dict[str, Method]:
     """By method name. Each raises ApiError."""
     methods = SessionMethods(pipeline, users)
-    return {
+    plain: dict[str, Method] = {
         "session.logon": methods.log_on,
         "session.status": methods.status,
         "session.logout": methods.log_out,
         "session.subscriptions": methods.list_subscriptions,
         "userDataStream.subscribe": methods.subscribe,
         "userDataStream.subscribe.signature": methods.subscribe_signed,
-        "userDataStream.unsubscribe": methods.unsubscribe,
     }
+    return {name: _strict(method) for name, method in plain.items()} | {
+        "userDataStream.unsubscribe": methods.unsubscribe
+    }
+
+
+def _strict(method: Method) -> Method:
+    """Takes no parameters but the edge's own."""
+
+    def checked(session: Session, sent: Sent) -> Reply:
+        _PLAIN.read(sent)
+        return method(session, sent)
+
+    return checked
 
 
 class SessionMethods:
@@ -170,11 +188,10 @@ class SessionMethods:
         return Reply({"subscriptionId": session.subscribe(self._users, key, is_of_session=False)})
 
     def unsubscribe(self, session: Session, sent: Sent) -> Reply:
-        text = sent.values.get("subscriptionId")
-        if text is None:
+        number = _UNSUBSCRIBE.read(sent).get("subscriptionId")
+        if number is None:
             numbers = list(session.subscriptions)
         else:
-            number = read_integer("subscriptionId", text)
             if number not in session.subscriptions:
                 raise api_error("SUBSCRIPTION_INACTIVE")
             numbers = [number]

@@ -22,6 +22,9 @@ TICK_US = 100_000
 TICK_DELAY_US = 50_000
 """Ticks come this long after the full tenth of a second, so that what happened before it is durable and here."""
 
+MAX_SILENT = 20_000
+"""Names that mean nothing yet, over all sockets. Beyond it a new one is taken but stays silent for good."""
+
 WINDOWS = {"1h": HOUR, "4h": 4 * HOUR, "1d": DAY}
 
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(100|1000)ms)?")
@@ -70,10 +73,16 @@ class StreamHub:
             topic = self._topics[name] = Topic(name, self._frame)
             self._silent.add(name)
             self._fill(name)
+            if len(self._silent) > MAX_SILENT:
+                self._silent.remove(name)
+                del self._topics[name]
+                return
         topic.forms[subscriber.form].add(subscriber)
 
     def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
-        topic = self._topics[name]
+        topic = self._topics.get(name)
+        if topic is None:
+            return
         topic.forms[subscriber.form].discard(subscriber)
         if topic.is_empty():
             del self._topics[name]
@@ -84,9 +93,10 @@ class StreamHub:
 
     def moved(self, name: str, subscriber: Subscriber, old_form: int) -> None:
         """The subscriber takes another form from now on."""
-        forms = self._topics[name].forms
-        forms[old_form].discard(subscriber)
-        forms[subscriber.form].add(subscriber)
+        topic = self._topics.get(name)
+        if topic is not None:
+            topic.forms[old_form].discard(subscriber)
+            topic.forms[subscriber.form].add(subscriber)
 
     @property
     def topics(self) -> int:
