@@ -75,7 +75,9 @@ class Bots:
         for number, market in enumerate(self._markets):
             generator = random.Random(self._seed * 1_000 + number)
             delay = SECONDS * number / len(self._markets)
-            self._tasks.append(asyncio.create_task(self._run(market, generator, delay), name=f"bots {market.symbol}"))
+            task = asyncio.create_task(self._run(market, generator, delay), name=f"bots {market.symbol}")
+            task.add_done_callback(_say_why)
+            self._tasks.append(task)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -134,6 +136,11 @@ class Bots:
         price = on_step(fair * (1.01 if side == "BUY" else 0.99), market.tick)
         args = {"symbol": market.symbol, "side": side, "type": "LIMIT", "timeInForce": "IOC", "price": price}
         await self._taker.ask("order.place", args | {"quantity": quantity})
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log(__name__).error("the bots of a market ended", task=task.get_name(), exc_info=error)
 
 
 def ladder(market: DemoMarket, fair: float, generator: random.Random) -> dict[tuple[str, str], str]:

@@ -23,11 +23,11 @@ from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serv
 from tandem.apps.streams import StreamApp
 from tandem.apps.websocket import Sockets, text_frame
 from tandem.apps.ws_api import WsApiApp
+from tandem.domain.errors import Fault
 from tandem.domain.operation import Operation
 from tandem.identity import routes as identity_routes
 from tandem.identity.keys import Permission
 from tandem.identity.listen_keys import ListenKeys
-from tandem.identity.sealing import MasterKeyUnusable
 from tandem.identity.service import KeyService, open_keys, random_name
 from tandem.marketdata import routes as marketdata_routes
 from tandem.marketdata.store import ViewStore, saved_through
@@ -45,7 +45,7 @@ from tandem.trading.client_ids import client_id_source
 from tandem.trading.orders import OrderView
 from tandem.trading.user_stream import UserStreams
 
-REFUSALS = (EngineError, ListenError, MasterKeyUnusable, OSError)
+REFUSALS = (EngineError, ListenError, Fault, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
 BROKEN_EXIT_CODE = 70
 VIEWS = "marketdata"
@@ -112,6 +112,8 @@ class Exchange:
             self._note_uses(),
         )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
+        for task in self._tasks:
+            task.add_done_callback(_must_not_fail)
         data = Path(self.settings.data)
         wanted = self.settings.demo
         if wanted or (wanted is None and (data / DEMO_FILE).exists()):
@@ -126,14 +128,21 @@ class Exchange:
             await self._bots.stop()
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.close()
-        self.market_data.save()
-        self.keys.flush_uses()
+        for save in (self.market_data.save, self.keys.flush_uses):
+            try:
+                save()
+            except (OSError, Fault) as error:
+                log(__name__).warning("not all of what can be missed was saved", reason=str(error))
 
     async def _note_uses(self) -> None:
         while True:
             await asyncio.sleep(NOTE_USES_SECONDS)
-            self.keys.flush_uses()
+            try:
+                await asyncio.to_thread(self.keys.write_uses, self.keys.uses())
+            except Fault as error:
+                log(__name__).warning("when keys were last used was not saved", reason=str(error))
 
     async def say_goodbye(self) -> None:
         """Tells sockets that they will be closed, and closes them."""
@@ -156,6 +165,12 @@ class Exchange:
         key = self.keys.find(key_id)
         assert key is not None, "the request was authenticated with it"
         return KeyFacts(key.created_us, Permission.TRADE in key.permissions, bool(key.networks))
+
+
+def _must_not_fail(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log(__name__).critical("a background task failed; ending the process", exc_info=error)
+        os._exit(BROKEN_EXIT_CODE)
 
 
 def _end_at_once(error: Exception) -> None:

@@ -5,6 +5,7 @@ id, and recovery brings the rest. Files are derived and may be deleted; one that
 warning.
 """
 
+import threading
 import zlib
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class ViewStore:
         self._directory = directory
         self.cluster_id = cluster_id
         self._last_seq = last_seq
+        self._writing = threading.Lock()
+        """At the end of the process a write of before may still be under way in its thread."""
         directory.mkdir(mode=0o700, exist_ok=True)
 
     def _path(self, market: int) -> Path:
@@ -95,5 +98,6 @@ class ViewStore:
 
     def _replace(self, path: Path, content: bytes) -> None:
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(content)
-        fresh.replace(path)
+        with self._writing:
+            fresh.write_bytes(content)
+            fresh.replace(path)

@@ -21,7 +21,10 @@ def configure_logging(log_format: str, level: str) -> None:
     ]
     renderer: structlog.typing.Processor
     if is_text:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=36)
+        # The prettier tracebacks show local variables, and with them secrets.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
+        )
     else:
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
