@@ -8,15 +8,16 @@ import msgspec
 import orjson
 
 from tandem.admin.service import AdminService, NameRefused, NotFound, explain
-from tandem.domain.errors import ApiError
+from tandem.domain.errors import ApiError, Fault
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
 
 KEY_HEADER = b"x-tandem-operator-key"
 MAX_BODY = 64 * 1024
 
-REFUSED = (msgspec.DecodeError, NotFound, NameRefused, ValueError, ApiError, KeyError)
-"""The operator's mistakes; ValueError is what numbers and public keys are refused with."""
+REFUSED = (msgspec.DecodeError, NotFound, NameRefused, ValueError, OverflowError, ApiError, KeyError)
+"""The operator's mistakes; ValueError is what numbers and public keys are refused with, OverflowError what the engine
+has no room for."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -38,10 +39,13 @@ class CreateAccount(_Body):
 
 
 class UpdateAccount(_Body):
+    """What is not given stays as it is."""
+
     account: str
-    canTrade: bool = True  # noqa: N815
+    canTrade: bool | None = None  # noqa: N815
     makerRate: str | None = None  # noqa: N815
     takerRate: str | None = None  # noqa: N815
+    marketRates: bool = False  # noqa: N815
 
 
 class Movement(_Body):
@@ -151,10 +155,16 @@ class OperatorApp:
             return 503, {"error": "the disk is full; nothing was done"}
         except EngineClosed:
             return 503, {"error": "the exchange is stopping; nothing was done"}
+        except Fault as error:
+            return 503, {"error": str(error)}
 
     def _update_account(self, body: UpdateAccount) -> Awaitable[dict[str, Any]]:
-        fees = (body.makerRate, body.takerRate) if body.makerRate and body.takerRate else None
-        return self._service.update_account(body.account, can_trade=body.canTrade, fees=fees)
+        rates: tuple[str, str] | bool = body.marketRates
+        if body.makerRate is not None or body.takerRate is not None:
+            if body.makerRate is None or body.takerRate is None or body.marketRates:
+                raise ValueError("makerRate and takerRate go together, and without marketRates")
+            rates = body.makerRate, body.takerRate
+        return self._service.update_account(body.account, can_trade=body.canTrade, rates=rates)
 
     def _create_key(self, body: CreateKey) -> dict[str, Any]:
         account = self._service.account_id(body.account)

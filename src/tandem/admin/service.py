@@ -72,17 +72,26 @@ class AdminService:
         return {"asset": code, "name": name or code, "decimals": decimals}
 
     async def create_account(self, name: str) -> dict[str, Any]:
+        if name.isdigit():
+            raise NameRefused(f"the name of an account is not a number, since accounts go by number too: {name!r}")
         await self._done(self._engine.create_account(name))
         return {"id": self.account_id(name), "name": name}
 
-    async def update_account(self, name: str, *, can_trade: bool, fees: tuple[str, str] | None) -> dict[str, Any]:
-        """`fees`: maker and taker rate as decimal fractions; None: each market's."""
-        account = self.account_id(name)
-        if account == FEE_ACCOUNT:
+    async def update_account(
+        self, name: str, *, can_trade: bool | None = None, rates: tuple[str, str] | bool = False
+    ) -> dict[str, Any]:
+        """`rates`: maker and taker rate as decimal fractions; True: each market's; False: as they are."""
+        account = self._engine.account(self.account_id(name))
+        assert account is not None, "account_id has just found it"
+        if account.id == FEE_ACCOUNT:
             raise NotFound("the fee account cannot be changed")
-        rates = None if fees is None else (_rate(fees[0]), _rate(fees[1]))
-        await self._done(self._engine.update_account(account, can_trade, rates))
-        return {"id": account, "name": name, "canTrade": can_trade}
+        fees = account.fees if rates is False else None
+        if isinstance(rates, tuple):
+            fees = _rate(rates[0]), _rate(rates[1])
+        may = account.can_trade if can_trade is None else can_trade
+        await self._done(self._engine.update_account(account.id, may, fees))
+        shown = None if fees is None else [money.show(fee, RATE_DECIMALS) for fee in fees]
+        return {"id": account.id, "name": account.name, "canTrade": may, "rates": shown}
 
     async def move(self, direction: str, name: str, asset_code: str, amount: str) -> dict[str, Any]:
         """`direction` credit or debit. Returns the balance after it."""

@@ -202,18 +202,28 @@ def accounts_list(data: Path) -> None:
     examples=(
         "tandem accounts update carol --maker-rate 0 --taker-rate 0.0005",
         "tandem accounts update carol --no-trade",
+        "tandem accounts update carol --market-rates",
     ),
 )
 @DATA
 @click.argument("name")
 @click.option("--maker-rate", help="Own maker rate, 0.001 = 0.1 %; needs --taker-rate too.")
 @click.option("--taker-rate", help="Own taker rate.")
-@click.option("--trade/--no-trade", default=True, help="Whether it may place orders.")
-def accounts_update(data: Path, name: str, maker_rate: str | None, taker_rate: str | None, trade: bool) -> None:
-    """Set an account's rates and whether it may trade. Without rates it pays each market's."""
-    if (maker_rate is None) != (taker_rate is None):
-        raise click.UsageError("give both --maker-rate and --taker-rate, or neither")
-    body = {"account": name, "canTrade": trade, "makerRate": maker_rate, "takerRate": taker_rate}
+@click.option("--market-rates", is_flag=True, help="From now on each market's rates again.")
+@click.option("--trade/--no-trade", default=None, help="Whether it may place orders.")
+def accounts_update(
+    data: Path, name: str, maker_rate: str | None, taker_rate: str | None, market_rates: bool, trade: bool | None
+) -> None:
+    """Set an account's rates, or whether it may trade. What is not given stays as it is."""
+    if (maker_rate is None) != (taker_rate is None) or (market_rates and maker_rate is not None):
+        raise click.UsageError("give both --maker-rate and --taker-rate, or --market-rates, or neither")
+    body = {
+        "account": name,
+        "canTrade": trade,
+        "makerRate": maker_rate,
+        "takerRate": taker_rate,
+        "marketRates": market_rates,
+    }
     _operate(data, "PUT", "/accounts", body)
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,39 +11,44 @@ class SettingsError(Exception):
     """The configuration file is wrong: the message names the file, the key and what is expected."""
 
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Rate limits as the API announces them in exchangeInfo; 0 switches a limit off."""
 
-    weight_per_minute: int = 6_000
-    raw_requests_per_5_minutes: int = 300_000
-    orders_per_10_seconds: int = 100
-    orders_per_day: int = 200_000
-    trusted_proxies: int = 0
+    weight_per_minute: Count = 6_000
+    raw_requests_per_5_minutes: Count = 300_000
+    orders_per_10_seconds: Count = 100
+    orders_per_day: Count = 200_000
+    trusted_proxies: Count = 0
     """How many proxies in front are ours: the client's address is read that many hops from the right."""
-    connections_per_ip: int = 1_000
+    connections_per_ip: Count = 1_000
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The log and the replica."""
 
-    segment_bytes: int = 64 * 1024 * 1024
-    snapshot_every: int = 1_000_000
+    segment_bytes: Positive = 64 * 1024 * 1024
+    snapshot_every: Positive = 1_000_000
     """Commands between two snapshots."""
-    reserve_bytes: int = 64 * 1024 * 1024
+    reserve_bytes: Count = 64 * 1024 * 1024
     """Orders are refused when less than this is free on the disk."""
-    queue_limit: int = 65_536
+    queue_limit: Positive = 65_536
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: str = "data"
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Port = 8000
     demo: bool | None = None
     """`None`: on if this data directory was started with the demo before."""
     demo_seed: int = 1
-    log_format: str = "auto"
+    log_format: Literal["auto", "text", "json"] = "auto"
     """`auto` (readable on a terminal, JSON otherwise), `text` or `json`."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     allowed_origins: tuple[str, ...] = ()
     """Foreign web pages that may open the WebSocket API."""
     limits: Limits = Limits()
