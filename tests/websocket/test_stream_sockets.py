@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tandem.apps.websocket import MessageRate
+from tandem.apps import websocket
+from tandem.apps.websocket import MessageRate, SocketLimits, Sockets
+from tandem.domain.errors import ApiError
 from tandem.platform.clock import ManualClock
 from tests.websocket.venue import Venue, ask, receive, settled
 
@@ -207,3 +209,15 @@ def test_long_messages_count_for_several() -> None:
     clock.advance(5)
     assert [rate.allows(10**9), rate.allows()] == [True, False]
     assert all(MessageRate(clock, 0, 5.0).allows(10**9) for _ in range(100))
+
+
+def test_attempts_are_remembered_of_so_many_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MAX_ENTRIES", 2)
+    sockets = Sockets(ManualClock(), SocketLimits(attempts_per_5_minutes=2))
+    for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
+        sockets.count_attempt(address)
+    for _ in range(2):
+        sockets.count_attempt("10.0.0.1")
+    with pytest.raises(ApiError):
+        sockets.count_attempt("10.0.0.1")
+    assert len(sockets._attempts) == 2

@@ -255,7 +255,11 @@ async def test_a_signed_order_does_not_log_on(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://[", "null", "http://", "x"])
-async def test_odd_origins_are_refused_in_json(venue: Venue, origin: str) -> None:
+async def test_odd_origins_are_refused_and_no_fault_of_ours(
+    venue: Venue, origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await venue.open("/ws-api/v3", origin=origin)
     assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body or b"")["code"] == -1002
+    assert caplog.messages == []

@@ -367,6 +367,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         extensions[ON_DRAINED] = self._on_drained
         await super().run_asgi()
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # or a handshake that the application refused is logged as its failure
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stall.arm(self.loop, self._shared.limits.stalled_seconds, self.transport.abort)

@@ -17,7 +17,7 @@ import orjson
 from tandem.domain.errors import ApiError, api_error
 from tandem.marketdata.routes import ATTEMPTS_PER_5_MINUTES
 from tandem.platform.clock import Clock
-from tandem.platform.rate_limits import address_group
+from tandem.platform.rate_limits import MAX_ENTRIES, address_group
 from tandem.platform.telemetry import log
 
 Scope = MutableMapping[str, Any]
@@ -118,6 +118,8 @@ class Sockets:
             self._attempts_window = window
             self._attempts.clear()
         group = address_group(address)
+        if len(self._attempts) >= MAX_ENTRIES and group not in self._attempts:
+            del self._attempts[next(iter(self._attempts))]
         count = self._attempts[group] = self._attempts.get(group, 0) + 1
         if 0 < self.limits.attempts_per_5_minutes < count:
             raise api_error("TOO_MANY_REQUESTS")
