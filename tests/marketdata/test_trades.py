@@ -83,3 +83,14 @@ def test_an_empty_ring_has_nothing() -> None:
         [],
         0,
     )
+
+
+def test_long_aggregates_are_found_from_the_end_of_a_ring_that_has_wrapped() -> None:
+    ring = TradeRing(4_096)
+    for trade_id in range(10_000):
+        ring.add(trade_id, 7, 1, trade_id << 2 | (trade_id % 700 == 0) << 1)
+    starts = [trade_id for trade_id in range(0, 10_000, 700) if trade_id >= 10_000 - 4_096]
+    expected = [Aggregate(7, min(700, 10_000 - id), id, min(id + 699, 9_999), id, False) for id in starts]
+    for limit in range(1, len(starts) + 2):
+        assert ring.latest_aggregates(limit, 10_000) == expected[-limit:]
+    assert ring.latest_aggregates(2, starts[-1]) == expected[-3:-1]

@@ -5,6 +5,7 @@ rising, the same on every replica and after every restart, but with gaps where a
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from struct import Struct
 from typing import NamedTuple
 
@@ -91,9 +92,20 @@ class TradeRing:
 
     def trades(self, first_id: int, end_id: int) -> Iterator[Trade]:
         """Ids in [first, end) that are still held."""
-        for trade_id in range(max(first_id, self.first_id), min(end_id, self.next_id)):
-            price, qty, flagged = _PACKED.unpack_from(self._bytes, trade_id % self._capacity * _SIZE)
+        first_id = max(first_id, self.first_id)
+        for trade_id, (price, qty, flagged) in enumerate(self._rows(first_id, min(end_id, self.next_id)), first_id):
             yield Trade(trade_id, price, qty, flagged >> 2, bool(flagged & 2), bool(flagged & 1))
+
+    def _rows(self, first_id: int, end_id: int) -> Iterator[tuple[int, ...]]:
+        """What is packed for the ids in [first, end), all held. Fast, since a query may walk the whole ring."""
+        low, count = first_id % self._capacity, end_id - first_id
+        if count <= 0:
+            return iter(())
+        view, high = memoryview(self._bytes), low + count
+        if high <= self._capacity:
+            return _PACKED.iter_unpack(view[low * _SIZE : high * _SIZE])
+        behind = view[: (high - self._capacity) * _SIZE]
+        return chain(_PACKED.iter_unpack(view[low * _SIZE :]), _PACKED.iter_unpack(behind))
 
     def latest(self, limit: int) -> Iterator[Trade]:
         return self.trades(self.next_id - limit, self.next_id)
@@ -119,19 +131,20 @@ class TradeRing:
         price = qty = first = last = time_us = 0
         maker = False
         open_one = False
-        for trade in self.trades(first_id, self.next_id):
-            if trade.starts_aggregate:
+        first_id = max(first_id, self.first_id)
+        for trade_id, (trade_price, trade_qty, flagged) in enumerate(self._rows(first_id, self.next_id), first_id):
+            if flagged & 2:
                 if open_one:
                     found.append(Aggregate(price, qty, first, last, time_us, maker))
                     open_one = False
-                if trade.id >= end_id or len(found) == limit:
+                if trade_id >= end_id or len(found) == limit:
                     return found
-                first, price, qty = trade.id, trade.price, 0
-                time_us, maker = trade.time_us, trade.buyer_is_maker
+                first, price, qty = trade_id, trade_price, 0
+                time_us, maker = flagged >> 2, bool(flagged & 1)
                 open_one = True
             if open_one:
-                qty += trade.qty
-                last = trade.id
+                qty += trade_qty
+                last = trade_id
         if open_one and len(found) < limit:
             found.append(Aggregate(price, qty, first, last, time_us, maker))
         return found
@@ -141,7 +154,11 @@ class TradeRing:
         trade_id = min(end_id, self.next_id)
         left = limit
         while trade_id > self.first_id and left:
-            trade_id -= 1
-            if self._flagged(trade_id) & 2:
-                left -= 1
+            rows = list(self._rows(max(self.first_id, trade_id - _FIRST_CHUNK), trade_id))
+            for _price, _qty, flagged in reversed(rows):
+                trade_id -= 1
+                if flagged & 2:
+                    left -= 1
+                    if not left:
+                        break
         return self.aggregates(trade_id, end_id, limit)
