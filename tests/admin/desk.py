@@ -22,11 +22,14 @@ class Keys:
         self.live: dict[str, dict[str, Any]] = {}
         self.error: Exception | None = None
 
-    def create(self, account: int, label: str, permissions: tuple[str, ...], pem: str | None) -> dict[str, Any]:
+    def create(
+        self, account: int, label: str, permissions: tuple[str, ...], pem: str | None, networks: tuple[str, ...]
+    ) -> dict[str, Any]:
         if pem is not None:
             raise ValueError("not a public key")
         id = f"key{len(self.live)}"
         self.live[id] = {"apiKey": id, "account": account, "label": label, "permissions": list(permissions)}
+        self.live[id] |= {"networks": list(networks)}
         return {"apiKey": id, "secretKey": "secret"}
 
     def revoke(self, id: str) -> bool:

@@ -263,3 +263,14 @@ async def test_odd_origins_are_refused_and_no_fault_of_ours(
     assert refused.value.response.status_code == 403
     assert json.loads(refused.value.response.body or b"")["code"] == -1002
     assert caplog.messages == []
+
+
+async def test_a_key_opens_nothing_from_elsewhere(venue: Venue) -> None:
+    made = {network: venue.exchange.create_key(1, "x", networks=(network,)) for network in ("192.0.2.7", "127.0.0.0/8")}
+    async with venue.open("/ws-api/v3") as api:
+        statuses = {}
+        for network, key in made.items():
+            venue.keys["x"] = key
+            methods = ("session.logon", "account.status", "userDataStream.subscribe.signature")
+            statuses[network] = [(await call(api, method, venue.signed("x")))["status"] for method in methods]
+    assert statuses == {"192.0.2.7": [401] * 3, "127.0.0.0/8": [200] * 3}

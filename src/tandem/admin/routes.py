@@ -70,6 +70,7 @@ class CreateKey(_Body):
     label: str = ""
     permissions: tuple[str, ...] = ("USER_DATA", "TRADE")
     publicKey: str | None = None  # noqa: N815
+    networks: tuple[str, ...] = ()
 
 
 class KeyName(_Body):
@@ -81,7 +82,7 @@ class KeyAdmin:
 
     def __init__(
         self,
-        create: Callable[[int, str, tuple[str, ...], str | None], dict[str, Any]],
+        create: Callable[[int, str, tuple[str, ...], str | None, tuple[str, ...]], dict[str, Any]],
         revoke: Callable[[str], bool],
         rows: Callable[[], list[dict[str, Any]]],
     ) -> None:
@@ -168,7 +169,8 @@ class OperatorApp:
 
     def _create_key(self, body: CreateKey) -> dict[str, Any]:
         account = self._service.account_id(body.account)
-        return self._keys.create(account, body.label, body.permissions, body.publicKey) | {"account": body.account}
+        made = self._keys.create(account, body.label, body.permissions, body.publicKey, body.networks)
+        return made | {"account": body.account}
 
     def _revoke_key(self, body: KeyName) -> dict[str, Any]:
         if not self._keys.revoke(body.apiKey):

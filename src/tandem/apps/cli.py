@@ -119,20 +119,24 @@ def keys() -> None:
         "tandem keys create --account alice --label my-bot",
         "tandem keys create --account alice --public-key ed25519.pem",
         "tandem keys create --account alice --read-only",
+        "tandem keys create --account alice --network 10.1.0.0/16 --network 192.0.2.7",
     ),
 )
 @DATA
 @click.option("--account", required=True, help="Name or number of the account.")
 @click.option("--label", default="", help="What the key is for.")
 @click.option("--read-only", is_flag=True, help="May look, may not trade.")
+@click.option("--network", "networks", multiple=True, help="Address or CIDR range it may be used from.  [default: any]")
 @click.option(
     "--public-key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of an RSA or Ed25519 public key; without it an HMAC secret is made.",
 )
-def keys_create(data: Path, account: str, label: str, read_only: bool, public_key: Path | None) -> None:
+def keys_create(
+    data: Path, account: str, label: str, read_only: bool, networks: tuple[str, ...], public_key: Path | None
+) -> None:
     """Make an API key. The secret is shown this once."""
-    body: dict[str, Any] = {"account": account, "label": label}
+    body: dict[str, Any] = {"account": account, "label": label, "networks": networks}
     if read_only:
         body["permissions"] = ["USER_DATA"]
     if public_key is not None:

@@ -156,9 +156,14 @@ class Exchange:
         return OperatorApp(self.admin, KeyAdmin(create, self.keys.revoke, self.keys.rows), key)
 
     def create_key(
-        self, account: int, label: str, permissions: tuple[str, ...] = ("USER_DATA", "TRADE"), pem: str | None = None
+        self,
+        account: int,
+        label: str,
+        permissions: tuple[str, ...] = ("USER_DATA", "TRADE"),
+        pem: str | None = None,
+        networks: tuple[str, ...] = (),
     ) -> dict[str, Any]:
-        created = self.keys.create(account, label=label, permissions=permissions, public_key=pem)
+        created = self.keys.create(account, label=label, permissions=permissions, public_key=pem, networks=networks)
         return {"apiKey": created.key.id} | ({"secretKey": created.secret} if created.secret else {})
 
     def _key_facts(self, key_id: str) -> KeyFacts:
