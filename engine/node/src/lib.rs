@@ -23,3 +23,4 @@ pub mod stats;
 
 mod identity;
 mod levels;
+mod notice;

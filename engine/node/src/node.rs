@@ -15,6 +15,7 @@ use tandem_core::command::Command;
 
 use crate::batch::{Batch, Refusal};
 use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
+use crate::notice::{say, say_last};
 use crate::outbox::Outbox;
 use crate::queue::{Queue, SubmitError, Taken};
 use crate::replay::Replay;
@@ -47,11 +48,11 @@ impl Fatal {
         }
     }
 
-    /// Says why on stderr and ends the process.
+    /// Says why on stderr, if it takes it, and ends the process.
     pub fn exit(self) {
         match &self {
-            Self::Storage(what) => eprintln!("tandem: ending, because the log failed: {what}"),
-            Self::Broken(what) => eprintln!("tandem: ending, because an invariant is broken: {what}"),
+            Self::Storage(what) => say_last(format!("ending, because the log failed: {what}")),
+            Self::Broken(what) => say_last(format!("ending, because an invariant is broken: {what}")),
         }
         std::process::exit(self.exit_code());
     }
@@ -216,7 +217,7 @@ impl Shared {
         if self.is_full.swap(is_full, Ordering::AcqRel) != is_full {
             let what =
                 if is_full { "the disk is full; taking cancels only" } else { "there is room on the disk again" };
-            eprintln!("tandem: {what}");
+            say(format_args!("{what}"));
         }
     }
 
@@ -400,7 +401,7 @@ fn write(shared: &Shared, store: &mut dyn Store, State { core, hash }: State) ->
         }
         Err(what) => {
             stats.snapshots_failed.add(1);
-            eprintln!("tandem: the snapshot at seq {} was not written: {what}", core.seq());
+            say(format_args!("the snapshot at seq {} was not written: {what}", core.seq()));
         }
     }
     shared.snapshots.end();

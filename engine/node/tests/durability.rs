@@ -2,7 +2,9 @@
 
 mod common;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -289,4 +291,54 @@ fn closing_finishes_what_was_taken_and_refuses_what_comes_later() {
 fn a_fatal_error_has_an_exit_code_by_whose_fault_it_is() {
     assert_eq!(Fatal::Storage(String::new()).exit_code(), 74);
     assert_eq!(Fatal::Broken(String::new()).exit_code(), 70);
+}
+
+/// Runs one test of this file in a process of its own; returns its exit code.
+fn run_alone(test: &str, stderr: impl Into<Stdio>) -> Option<i32> {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([test, "--exact", "--nocapture"]).env(IS_CHILD, "1");
+    child.stdout(Stdio::null()).stderr(stderr).status().unwrap().code()
+}
+
+const IS_CHILD: &str = "TANDEM_TEST_IS_CHILD";
+
+fn full_stderr() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+fn exit_code_of(fatal: Fatal, test: &str) {
+    let code = fatal.exit_code();
+    if std::env::var_os(IS_CHILD).is_some() {
+        // As in the node: a thread that panics does not end the process by itself.
+        let _ = std::thread::spawn(|| fatal.exit()).join();
+        std::process::exit(1);
+    }
+    assert_eq!(run_alone(test, full_stderr()), Some(code), "no space for the message");
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run_alone(test, writer), Some(code), "nobody reads the message");
+    let (_reader, writer) = io::pipe().unwrap();
+    // More than a pipe takes, by a thread that waits until the reader is dropped.
+    let mut filler = writer.try_clone().unwrap();
+    std::thread::spawn(move || filler.write_all(&vec![b'x'; 4 << 20]));
+    assert_eq!(run_alone(test, writer), Some(code), "the reader of the message has stopped");
+}
+
+#[test]
+fn a_failed_log_ends_the_process_though_stderr_cannot_be_written() {
+    exit_code_of(
+        Fatal::Storage("fsync failed".into()),
+        "a_failed_log_ends_the_process_though_stderr_cannot_be_written",
+    );
+}
+
+#[test]
+fn a_broken_invariant_ends_the_process_though_stderr_cannot_be_written() {
+    exit_code_of(Fatal::Broken("funds".into()), "a_broken_invariant_ends_the_process_though_stderr_cannot_be_written");
+}
+
+#[test]
+fn a_full_disk_is_survived_though_stderr_cannot_be_written() {
+    let test = "a_full_disk_refuses_orders_takes_cancels_and_recovers_by_itself";
+    assert_eq!(run_alone(test, full_stderr()), Some(0));
 }
