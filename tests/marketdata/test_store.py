@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tandem.marketdata.store import saved_through
+from tandem.marketdata.store import VERSION, SavedView, ViewStore, saved_through
 from tandem.marketdata.tasks import keep_views
 from tests.marketdata.exchange import BUY, Exchange
 
@@ -170,3 +171,13 @@ async def test_only_markets_that_traded_are_saved_again(exchange: Exchange) -> N
     exchange.data.save()
     assert exchange.data.unsaved() == []
     assert exchange.data.saved_seq(exchange.market) == exchange.engine.stats()["last_seq"]
+
+
+def test_writes_of_one_view_take_turns(tmp_path: Path) -> None:
+    """At the end of the process a thread may still be writing what the loop writes again."""
+    store = ViewStore(tmp_path, cluster_id="c", last_seq=10**9)
+    views = [SavedView(VERSION, "c", seq, None, 0, 0, 0, 0, b"x" * 200_000, {}) for seq in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda saved: store.save(0, saved), views))
+    assert store.load(0) in views
+    assert [path.name for path in tmp_path.iterdir()] == ["0.view"]
