@@ -56,7 +56,8 @@ class Engine:
         """Whole batches, until they have `max_results` results or more. Empty: nothing has happened, and everything
         that recovery replayed has been handed out (until then it waits for the next batch, without the GIL)."""
 
-    # --- commands: each returns its number; the Result with that number comes from `poll`. Raise Overloaded.
+    # --- commands: each returns its number; the Result with that number comes from `poll`. Raise Overloaded, and
+    # ValueError for what is longer than any command may be (4096 bytes): nothing was taken then.
     def place_order(
         self,
         account: int,

@@ -219,6 +219,18 @@ def test_numbers_out_of_range_and_unknown_enums_are_refused_before_the_log(engin
     assert engine.digest() == before
 
 
+def test_a_text_that_is_too_long_for_a_command_is_refused_before_the_log(engine: Engine) -> None:
+    set_up(engine)
+    before = engine.digest()
+    with pytest.raises(ValueError, match="more than 4096"):
+        engine.create_account("x" * 5000)
+    with pytest.raises(ValueError, match="more than 4096"):
+        engine.update_asset(BASE, "x" * (1 << 24))
+    assert engine.digest() == before
+    engine.create_account("another")
+    assert [(result.number, result.code) for result in wait_for(engine, 1)] == [(SETUP + 1, -1)]
+
+
 def test_a_restart_brings_back_state_and_replays_events_from_the_snapshot(tmp_path: Path) -> None:
     path = str(tmp_path)
     engine = Engine.open(path)

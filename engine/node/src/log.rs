@@ -39,9 +39,9 @@ impl Entries {
         self.bytes.len()
     }
 
-    /// Adds one; `encode` appends its payload.
-    pub fn push(&mut self, number: u64, is_cancel: bool, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.bytes);
+    /// Adds one.
+    pub fn push(&mut self, number: u64, is_cancel: bool, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
         let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         assert!(end < u32::MAX, "a batch of commands passed 4 GiB");
         self.list.push(Entry { end, number, is_cancel });
@@ -62,7 +62,7 @@ impl Entries {
         let (mut cancels, mut others) = (Self::default(), Vec::new());
         for (entry, payload) in self.iter() {
             if entry.is_cancel {
-                cancels.push(entry.number, true, |out| out.extend_from_slice(payload));
+                cancels.push(entry.number, true, payload);
             } else {
                 others.push(entry.number);
             }

@@ -15,6 +15,10 @@ use crate::log::Entries;
 /// Most commands in one append, so that one batch is applied in about a millisecond.
 pub const BATCH_MAX: usize = 4096;
 
+/// Longest payload of a command; more than any command takes that the core accepts. The journal refuses a longer one,
+/// which would be fatal there.
+pub const PAYLOAD_BYTES_MAX: u32 = 4096;
+
 /// Payload bytes after which a batch takes no more, so that it fits the smallest segment.
 const BATCH_BYTES: usize = 384 << 10;
 
@@ -23,6 +27,8 @@ const BATCH_BYTES: usize = 384 << 10;
 pub enum SubmitError {
     /// The queue is full; nothing was taken.
     Overloaded,
+    /// The command takes so many bytes, more than [`PAYLOAD_BYTES_MAX`]; nothing was taken.
+    TooLarge(usize),
     /// The queue is closed. The number was used up.
     Closed(u64),
 }
@@ -52,38 +58,49 @@ struct State {
     last_number: u64,
     is_closed: bool,
     is_waiting: bool,
+    /// Where a command is encoded before it is known to fit.
+    payload: Vec<u8>,
 }
 
 impl Queue {
     /// An empty queue for one session.
     pub fn new(session: u64, limit: usize) -> Self {
-        let state = State { batches: VecDeque::new(), len: 0, last_number: 0, is_closed: false, is_waiting: false };
+        let state = State {
+            batches: VecDeque::new(),
+            len: 0,
+            last_number: 0,
+            is_closed: false,
+            is_waiting: false,
+            payload: Vec::new(),
+        };
         Self { session, limit, state: Mutex::new(state), wake: Condvar::new() }
     }
 
     /// Numbers, encodes and queues a command; the number identifies its result.
     pub fn push(&self, command: &Command) -> Result<u64, SubmitError> {
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         if state.len >= self.limit {
             return Err(SubmitError::Overloaded);
         }
-        state.last_number += 1;
-        let number = state.last_number;
+        let number = state.last_number + 1;
         if state.is_closed {
+            state.last_number = number;
             return Err(SubmitError::Closed(number));
         }
+        state.encode(Origin { session: self.session, number }, command)?;
+        state.last_number = number;
         state.len += 1;
         let is_full = |batch: &Entries| batch.len() >= BATCH_MAX || batch.bytes() >= BATCH_BYTES;
         if state.batches.back().is_none_or(is_full) {
             state.batches.push_back(Entries::default());
         }
         let is_cancel = matches!(command, Command::CancelOrder(_) | Command::CancelAll { .. });
-        let origin = Origin { session: self.session, number };
         if let Some(batch) = state.batches.back_mut() {
-            batch.push(number, is_cancel, |out| codec::encode(origin, command, out));
+            batch.push(number, is_cancel, &state.payload);
         }
         let is_waiting = std::mem::take(&mut state.is_waiting);
-        drop(state);
+        drop(guard);
         if is_waiting {
             self.wake.notify_one();
         }
@@ -139,5 +156,19 @@ impl Queue {
     /// Identifies this process in the origin of its commands.
     pub fn session(&self) -> u64 {
         self.session
+    }
+}
+
+impl State {
+    /// Encodes a command into `payload`; the one that is too long leaves nothing behind.
+    fn encode(&mut self, origin: Origin, command: &Command) -> Result<(), SubmitError> {
+        self.payload.clear();
+        codec::encode(origin, command, &mut self.payload);
+        let len = self.payload.len();
+        if len > PAYLOAD_BYTES_MAX as usize {
+            self.payload = Vec::new();
+            return Err(SubmitError::TooLarge(len));
+        }
+        Ok(())
     }
 }

@@ -15,14 +15,13 @@ use tandem_journal::{
 use crate::identity::{identity_of, random_u64};
 use crate::local::{Clock, LocalStore, local_log, system_clock};
 use crate::node::{Fatal, Node, OnFatal, Settings, Start};
+use crate::queue::PAYLOAD_BYTES_MAX;
 use crate::replay::Replay;
 use crate::replica::Replica;
 use crate::stats::Stats;
 
 /// Smallest segment that takes the largest batch.
 pub const SEGMENT_BYTES_MIN: u64 = 1 << 20;
-/// More than any command takes.
-const PAYLOAD_BYTES_MAX: u32 = 4096;
 
 /// How a shard is opened.
 pub struct Options {

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use common::*;
 use parking_lot::{Condvar, Mutex};
+use tandem_core::command::Command as CoreCommand;
+use tandem_core::reject::RejectCode;
 use tandem_journal::testing::{Dice, FaultStorage, Op, Tear};
 use tandem_journal::{LockOutcome, Storage, StorageFile};
 use tandem_node::batch::Refusal;
 use tandem_node::node::Fatal;
-use tandem_node::queue::SubmitError;
+use tandem_node::queue::{PAYLOAD_BYTES_MAX, SubmitError};
 use tandem_node::recovery::{Options, open_storage};
 
 /// A storage whose syncs wait while it is shut.
@@ -291,6 +293,28 @@ fn closing_finishes_what_was_taken_and_refuses_what_comes_later() {
 fn a_fatal_error_has_an_exit_code_by_whose_fault_it_is() {
     assert_eq!(Fatal::Storage(String::new()).exit_code(), 74);
     assert_eq!(Fatal::Broken(String::new()).exit_code(), 70);
+}
+
+#[test]
+fn a_command_that_is_too_long_is_refused_before_it_gets_a_number() {
+    let named = |len: usize| CoreCommand::CreateAccount { name: "x".repeat(len) };
+    let fatals = Fatals::default();
+    let opened = open_with(&FaultStorage::new(), options(&fatals));
+    let node = &opened.node;
+    let numbers = submit_all(node, setup());
+    // Version, kind, origin and the length before the name.
+    let fixed = 1 + 1 + 16 + 4;
+    let longest = PAYLOAD_BYTES_MAX as usize - fixed;
+    let refused = Err(SubmitError::TooLarge(PAYLOAD_BYTES_MAX as usize + 1));
+    assert_eq!(node.submit(&named(longest + 1)), refused);
+    let next = node.submit(&named(longest)).unwrap();
+    assert_eq!(next, numbers.len() as u64 + 1, "the refused one used no number");
+    let outcomes = results(node, numbers.len() + 1);
+    assert_eq!(outcomes.last().unwrap().code, Some(RejectCode::NameInvalid));
+    // Alone in an empty queue, too.
+    assert_eq!(node.submit(&named(longest + 1)), refused);
+    assert_eq!(run(node, [sell(100, 1)])[0].code, None);
+    assert_eq!(*fatals.lock(), []);
 }
 
 /// Runs one test of this file in a process of its own; returns its exit code.

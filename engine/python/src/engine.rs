@@ -11,7 +11,7 @@ use tandem_core::types::{
     AccountId, AssetId, MarketId, MarketStatus, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 use tandem_node::node::Node;
-use tandem_node::queue::SubmitError;
+use tandem_node::queue::{PAYLOAD_BYTES_MAX, SubmitError};
 use tandem_node::recovery::{self, EventsStart, Options, Recovery};
 
 use crate::numbers::{Big, ClientId, fees_of, shown, variant};
@@ -45,6 +45,9 @@ impl Engine {
         match self.node.submit(command) {
             Ok(number) | Err(SubmitError::Closed(number)) => Ok(number),
             Err(SubmitError::Overloaded) => Err(Overloaded::new_err("the queue of commands is full; try again later")),
+            Err(SubmitError::TooLarge(bytes)) => {
+                Err(PyValueError::new_err(format!("the command takes {bytes} bytes, more than {PAYLOAD_BYTES_MAX}")))
+            }
         }
     }
 
