@@ -18,6 +18,8 @@ pub struct Replica {
     markets: Vec<MarketFacts>,
     time_us: u64,
     hash: Option<u128>,
+    /// What the current command touched; kept for its memory.
+    touched: Vec<(AccountId, AssetId)>,
 }
 
 /// What is looked up with every event, by market.
@@ -33,7 +35,8 @@ impl Replica {
     /// outcomes carry.
     pub fn new(core: Core, hash: u128, session: u64) -> Self {
         let (levels, watched) = (Levels::default(), Watched::default());
-        let mut replica = Self { core, session, levels, watched, markets: Vec::new(), time_us: 0, hash: Some(hash) };
+        let (markets, touched) = (Vec::new(), Vec::new());
+        let mut replica = Self { core, session, levels, watched, markets, time_us: 0, hash: Some(hash), touched };
         replica.learn_markets();
         replica
     }
@@ -115,18 +118,25 @@ impl Replica {
         Ok(if origin.session == self.session { origin.number } else { 0 })
     }
 
-    /// Adds the balances of watched accounts that these events touched, each once.
-    fn add_balances(&self, events: &[Event], balances: &mut Vec<BalanceNow>) {
-        let start = balances.len();
+    /// Adds the balances of watched accounts that these events touched, each once, by account and asset.
+    ///
+    /// A command may touch as many accounts as there are orders in a book, so they are sorted, not searched.
+    fn add_balances(&mut self, events: &[Event], balances: &mut Vec<BalanceNow>) {
+        let mut touched = std::mem::take(&mut self.touched);
         for event in events {
             self.for_each_touched(event, |account, asset| {
-                let is_same = |known: &BalanceNow| known.account == account && known.asset == asset;
-                if self.watched.has(account) && !balances[start..].iter().any(is_same) {
-                    let now = self.core.balance(account, asset);
-                    balances.push(BalanceNow { account, asset, free: now.free, locked: now.locked });
+                if self.watched.has(account) {
+                    touched.push((account, asset));
                 }
             });
         }
+        touched.sort_unstable();
+        touched.dedup();
+        for (account, asset) in touched.drain(..) {
+            let now = self.core.balance(account, asset);
+            balances.push(BalanceNow { account, asset, free: now.free, locked: now.locked });
+        }
+        self.touched = touched;
     }
 
     fn for_each_touched(&self, event: &Event, mut visit: impl FnMut(AccountId, AssetId)) {
