@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import uvloop
 from websockets.asyncio.client import connect
 
 from tandem.apps.connections import ConnectionLimits, HttpConnection, WebSocketConnection
@@ -43,6 +44,8 @@ async def echo(
         body += message["body"]
         if not message["more_body"]:
             break
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.05)
     answer = BIG if scope["path"] == "/big" else b"%s %s %s" % (scope["method"].encode(), scope["raw_path"], body)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]})
     await send({"type": "http.response.body", "body": answer})
@@ -149,6 +152,24 @@ async def test_a_connection_that_queues_too_many_requests_is_cut_off() -> None:
         flood = await talk(port, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
     assert statuses(whole) == [200] * 9
     assert statuses(flood) in ([], [200])
+
+
+@pytest.mark.parametrize("then", [b"", b"\x00"], ids=["leaves", "is refused"])
+def test_a_client_that_goes_while_its_requests_queue_is_no_error_of_ours(
+    then: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def go() -> None:
+        async with running(ROOMY) as port:
+            for _ in range(3):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + then)
+                await asyncio.sleep(0.02)
+                writer.transport.abort()
+            await asyncio.sleep(0.1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that refuses writes to what is closed
+        runner.run(go())
+    assert caplog.messages == []
 
 
 TOO_LARGE = {
@@ -311,7 +332,7 @@ async def test_connections_that_ended_leave_nothing_for_the_collector() -> None:
 async def accepts(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     writer.transport.abort()
     return True

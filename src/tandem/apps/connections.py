@@ -160,8 +160,16 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timers()
         self._uncount()
+        self._say_gone()
         super().connection_lost(exc)
         self._release()
+
+    def _say_gone(self) -> None:
+        """To the request being served and to the one that arrives; uvicorn knows of the latter only."""
+        for cycle in (self._served, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _release(self) -> None:
         """What refers to itself would stay in memory until the next full collection, which is rare."""
@@ -309,9 +317,7 @@ class HttpConnection(HttpToolsProtocol):
         self._cancel_timers()
         cycle = self.cycle if self._phase == BODY else self._open_cycle()
         is_answered = cycle is not None and (cycle.response_started or bool(self.pipeline) or self._phase != BODY)
-        if cycle is not None:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._say_gone()
         if is_answered:
             self.transport.abort()
         elif not self.transport.is_closing():
