@@ -77,6 +77,17 @@ impl Config {
     }
 }
 
+/// Takes the one writer's lock of a storage, held until it is dropped.
+///
+/// Errors: `Locked`, `Io`.
+pub fn take_lock(storage: &dyn Storage) -> Result<Box<dyn LockGuard>> {
+    let dir = storage.describe();
+    match storage.lock().map_err(|error| Error::io("lock", &dir, error))? {
+        LockOutcome::Taken(guard) => Ok(guard),
+        LockOutcome::Held { pid } => Err(Error::Locked { dir, pid }),
+    }
+}
+
 /// A locked directory, before recovery.
 pub struct LogDir {
     pub(crate) storage: Arc<dyn Storage>,
@@ -101,11 +112,16 @@ impl LogDir {
     /// Errors: `Locked`, `Config`, `Io`.
     pub fn lock(storage: Arc<dyn Storage>, config: Config) -> Result<Self> {
         config.check()?;
-        let dir = storage.describe();
-        let lock: Arc<dyn LockGuard> = match storage.lock().map_err(|error| Error::io("lock", &dir, error))? {
-            LockOutcome::Taken(guard) => Arc::from(guard),
-            LockOutcome::Held { pid } => return Err(Error::Locked { dir, pid }),
-        };
+        let lock = take_lock(storage.as_ref())?;
+        Self::locked(storage, lock, config)
+    }
+
+    /// A storage whose lock the caller has taken with [`take_lock`], to look at it before there was a configuration.
+    ///
+    /// Errors: `Config`.
+    pub fn locked(storage: Arc<dyn Storage>, lock: Box<dyn LockGuard>, config: Config) -> Result<Self> {
+        config.check()?;
+        let lock: Arc<dyn LockGuard> = Arc::from(lock);
         let snapshots = SnapshotStore::new(Arc::clone(&storage), config.clone(), Some(Arc::clone(&lock)));
         Ok(Self { storage, config, lock, snapshots })
     }

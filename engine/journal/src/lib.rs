@@ -13,7 +13,7 @@
 //!
 //! | call | does |
 //! |---|---|
-//! | [`LogDir::open`] | takes the writer's lock on a directory (or any [`Storage`] with [`LogDir::lock`]) |
+//! | [`LogDir::open`] | takes the writer's lock on a directory (or any [`Storage`] with [`LogDir::lock`], or [`take_lock`] first) |
 //! | [`LogDir::snapshots`] | a [`SnapshotStore`]: `newest`, `write`, `prune`; `Clone + Send`, for another thread |
 //! | [`Journal::open`] | recovers: every valid record after a [`Start`] goes to a closure; then ready to append |
 //! | [`Journal::write`], [`Journal::sync`] | one write for a batch; one fdatasync for all batches written so far |
@@ -78,7 +78,7 @@ pub use error::{Error, Finding, Result, Severity, VisitError};
 pub use format::{
     FORMAT_VERSION, Identity, RECORD_OVERHEAD_BYTES, Record, RunningHash, SECTOR_BYTES, SEGMENT_DATA_OFFSET,
 };
-pub use journal::{Appended, Config, Journal, LogDir, RecoveryReport, Start};
+pub use journal::{Appended, Config, Journal, LogDir, RecoveryReport, Start, take_lock};
 pub use reader::{Locking, Reader, VerifySummary};
 pub use snapshot::{FoundSnapshot, NewSnapshot, PruneReport, Snapshot, SnapshotStore};
 pub use storage::{FileStorage, LockGuard, LockOutcome, Storage, StorageFile};

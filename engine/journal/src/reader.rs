@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, Finding, Result, Severity, VisitError};
 use crate::format::{Identity, Point, Record, RunningHash, SECTOR_BYTES, Seal, SegmentHeader, segment_name};
+use crate::journal::take_lock;
 use crate::recover::check_successor;
 use crate::scan::{SealState, SealVerdict, Segment, Tail, judge_seal, list_segments, load_segment, open_segment};
 use crate::snapshot::{Snapshot, list_snapshots, load_snapshot, snapshot_name};
-use crate::storage::{FileStorage, LockGuard, LockOutcome, Storage};
+use crate::storage::{FileStorage, LockGuard, Storage};
 
 /// Whether a reader keeps the writer out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +65,9 @@ impl Reader {
     ///
     /// Errors: `Locked`, `Io`.
     pub fn new(storage: Arc<dyn Storage>, locking: Locking) -> Result<Self> {
-        let dir = storage.describe();
         let lock = match locking {
             Locking::None => None,
-            Locking::Exclusive => match storage.lock().map_err(|error| Error::io("lock", &dir, error))? {
-                LockOutcome::Taken(guard) => Some(guard),
-                LockOutcome::Held { pid } => return Err(Error::Locked { dir, pid }),
-            },
+            Locking::Exclusive => Some(take_lock(storage.as_ref())?),
         };
         Ok(Self { storage, _lock: lock })
     }

@@ -22,7 +22,7 @@ pub fn random_u64() -> io::Result<u64> {
     Ok(u64::from_le_bytes(random_bytes()?).max(1))
 }
 
-/// The identity of the log in this storage; a new one is drawn for an empty storage.
+/// The identity of the log in this storage, whose lock the caller holds; a new one is drawn for an empty storage.
 pub fn identity_of(storage: &Arc<dyn Storage>) -> Result<Identity, OpenError> {
     let failed = |error: io::Error| OpenError(format!("{}/{NAME}: {error}", storage.describe()));
     let names = storage.list().map_err(failed)?;

@@ -9,7 +9,7 @@ use tandem_core::types::{MarketId, Price, Seq, TimeUs};
 use tandem_core::{Core, MarketView, OpenOrder};
 use tandem_journal::{
     Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, SnapshotStore,
-    Start as Resume, Storage,
+    Start as Resume, Storage, take_lock,
 };
 
 use crate::identity::{identity_of, random_u64};
@@ -145,8 +145,10 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
     if options.segment_bytes < SEGMENT_BYTES_MIN {
         return Err(OpenError(format!("segment_bytes has to be at least {SEGMENT_BYTES_MIN}")));
     }
+    // First of all: of two first starts at once, only one may draw an identity.
+    let lock = take_lock(storage.as_ref())?;
     let identity = identity_of(&storage)?;
-    let dir = LogDir::lock(Arc::clone(&storage), config(&options, identity))?;
+    let dir = LogDir::locked(Arc::clone(&storage), lock, config(&options, identity))?;
     let snapshots = dir.snapshots();
     let mut restored = restore_at_most(&snapshots, u64::MAX)?;
     let events = events_start(&snapshots, storage.as_ref(), &restored.core, options.replay_from)?;

@@ -2,14 +2,19 @@
 
 mod common;
 
+use std::io;
+use std::sync::Arc;
+
 use common::*;
+use parking_lot::Mutex;
 use tandem_core::command::{Command, Origin};
 use tandem_core::event::Event;
 use tandem_core::types::{Seq, TimeUs};
 use tandem_core::{Core, codec};
 use tandem_journal::testing::FaultStorage;
+use tandem_journal::{LockOutcome, Storage, StorageFile};
 use tandem_node::batch::Batch;
-use tandem_node::recovery::Options;
+use tandem_node::recovery::{OpenError, Opened, Options, open_storage};
 
 fn events(batches: &[Batch]) -> Vec<Event> {
     batches.iter().flat_map(|batch| batch.events.clone()).collect()
@@ -209,6 +214,60 @@ fn a_log_of_a_removed_cluster_file_keeps_its_identity() {
     storage.tamper("CLUSTER", None);
     assert_eq!(open(&storage).recovery.cluster_id, first);
     assert_ne!(open(&FaultStorage::new()).recovery.cluster_id, first);
+}
+
+/// A storage in which somebody else starts while the first start draws an identity.
+struct Racy {
+    inner: FaultStorage,
+    rival: Mutex<Option<Result<Opened, OpenError>>>,
+}
+
+impl Storage for Racy {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+    fn lock(&self) -> io::Result<LockOutcome> {
+        self.inner.lock()
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.inner.list()
+    }
+    fn open(&self, name: &str, is_writable: bool) -> io::Result<Box<dyn StorageFile>> {
+        Storage::open(&self.inner, name, is_writable)
+    }
+    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        let mut rival = self.rival.lock();
+        if rival.is_none() && name.starts_with("CLUSTER") {
+            *rival = Some(open_storage(Arc::new(self.inner.clone()), options(&Fatals::default())));
+        }
+        self.inner.create(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.inner.sync_dir()
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.inner.free_bytes()
+    }
+}
+
+#[test]
+fn of_two_first_starts_at_once_one_is_refused_and_the_directory_opens_again() {
+    let storage = FaultStorage::new();
+    let racy = Arc::new(Racy { inner: storage.clone(), rival: Mutex::default() });
+    let first = open_storage(Arc::clone(&racy) as Arc<dyn Storage>, options(&Fatals::default())).unwrap();
+    let rival = racy.rival.lock().take().expect("the rival tried");
+    assert!(rival.is_err_and(|error| error.0.contains("in use by another process")));
+    run(&first.node, setup());
+    let (end, cluster_id) = (point(&first.node), first.recovery.cluster_id);
+    drop(first);
+    let again = open(&storage);
+    assert_eq!((point(&again.node), again.recovery.cluster_id), (end, cluster_id));
 }
 
 #[test]
