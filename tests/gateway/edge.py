@@ -35,8 +35,6 @@ async def say_later(call: Call, args: Args) -> dict[str, Any]:
 async def place(call: Call, args: Args) -> bytes:
     """An order that the symbol decides about."""
     symbol = args["symbol"]
-    if symbol == "SLOW":
-        await asyncio.sleep(3600)
     if symbol == "BROKEN":
         raise ZeroDivisionError("canary-in-the-message")
     if symbol in FAULTS:
@@ -47,7 +45,12 @@ async def place(call: Call, args: Args) -> bytes:
     return b'{"orderId":1}'
 
 
-FAULTS: dict[str, Exception] = {"BUSY": Overloaded(), "FULL": DiskFull(), "CLOSED": EngineClosed()}
+FAULTS: dict[str, Exception] = {
+    "SLOW": TimeoutError(),
+    "BUSY": Overloaded(),
+    "FULL": DiskFull(),
+    "CLOSED": EngineClosed(),
+}
 
 OPERATIONS = [
     Operation("GET", "/api/v3/ping", "ping", Security.NONE, 1, (), lambda call, args: {}, cors=True),

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tandem.platform.deadlines import Deadlines
 from tandem.platform.settings import Limits
 from tests.gateway.edge import NOW_MS, OPERATIONS, Edge, sign, told
 
@@ -231,7 +230,6 @@ async def test_what_the_engine_cannot_take_is_told_apart(edge: Edge) -> None:
 
 
 async def test_an_answer_that_does_not_come_is_unknown(edge: Edge) -> None:
-    edge.pipeline._deadlines = Deadlines(0.02)
     response = await edge.signed("POST", ORDER, "symbol=SLOW")
     assert (response.status_code, response.json()) == (
         504,

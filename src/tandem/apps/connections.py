@@ -285,8 +285,8 @@ class HttpConnection(HttpToolsProtocol):
         if cycle.flow.write_paused:
             return False
         lines = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            lines += (name, b": ", value, b"\r\n")
+        lines += [b"%b: %b\r\n" % header for header in cycle.default_headers]
+        lines += [b"%b: %b\r\n" % header for header in headers]
         if not cycle.keep_alive:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")

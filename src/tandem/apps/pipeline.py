@@ -27,12 +27,10 @@ from tandem.domain.signing import EDGE_PARAMETERS, check_fresh, read_timestamp, 
 from tandem.identity.keys import ApiKey, Permission
 from tandem.identity.service import KEY_LENGTH, KeyService
 from tandem.platform.clock import Clock
-from tandem.platform.deadlines import Deadlines
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
 from tandem.platform.rate_limits import AddressUse, OrderUse, RateLimiter
 from tandem.platform.telemetry import log
 
-ENGINE_TIMEOUT_SECONDS = 10.0
 WS_PARAMETERS = frozenset({"apiKey", "returnRateLimits"})
 _NEEDED = {
     Security.KEY: Permission.USER_DATA,
@@ -135,8 +133,6 @@ class Pipeline:
         keys: KeyService,
         limiter: RateLimiter,
         clock: Clock,
-        *,
-        timeout_seconds: float = ENGINE_TIMEOUT_SECONDS,
     ) -> None:
         self.keys = keys
         self.limiter = limiter
@@ -144,7 +140,6 @@ class Pipeline:
         self.rest_routes: dict[str, dict[str, Route]] = {}
         """By path, then by method."""
         self.ws_routes: dict[str, Route] = {}
-        self._deadlines = Deadlines(timeout_seconds)
         for operation in operations:
             self._add(Route(operation))
 
@@ -263,7 +258,7 @@ class Pipeline:
         try:
             result = operation.handler(call, args)
             if hasattr(result, "__await__"):
-                result = await self._deadlines.keep(result)
+                result = await result
         except Overloaded:
             raise api_error("SERVER_BUSY") from None
         except DiskFull:

@@ -6,7 +6,7 @@ whichever transport carried it. What remains unread is refused last.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -44,7 +44,7 @@ _decode_list = msgspec.json.Decoder(list[str]).decode
 class Parameters:
     """The readers of one operation's parameters, made once."""
 
-    __slots__ = ("_known", "_readers")
+    __slots__ = ("_by_name", "_known", "_mandatory", "_readers")
 
     def __init__(self, params: tuple[Param, ...], edge: frozenset[str] = frozenset()) -> None:
         """`edge` are names that may come too and are read by the edge itself (timestamp, recvWindow, apiKey)."""
@@ -52,24 +52,42 @@ class Parameters:
         assert len(names) == len(params), "a parameter is declared twice"
         assert not names & (edge | {"signature"}), "the edge reads these itself"
         self._known = names | edge
+        self._mandatory = frozenset(param.name for param in params if param.mandatory)
         self._readers = tuple((param.name, param.mandatory, reader(param)) for param in params)
+        self._by_name = {name: read for name, _, read in self._readers}
 
     def read(self, sent: Sent) -> dict[str, Any]:
         """Raises ApiError."""
         values = sent.values
+        readers = self._by_name
         args: dict[str, Any] = {}
-        for name, is_mandatory, read in self._readers:
-            text = values.get(name)
-            if text:
-                args[name] = read(text)
-            elif is_mandatory:
-                raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", name)
-            elif text is not None:
-                raise api_error("PARAM_EMPTY", name)
+        try:
+            for name, text in values.items():
+                read = readers.get(name)
+                if read is not None:
+                    args[name] = read(text) if text else self._in_order(values)
+        except ApiError:
+            # Most declared parameters are not sent, so the order of declaration is kept for what is wrong.
+            self._in_order(values)
+            raise
+        if not self._mandatory <= args.keys():
+            self._in_order(values)
         if len(args) != len(values) and not values.keys() <= self._known:
             unread = len(values.keys() - self._known)
             raise api_error("UNREAD_PARAMETERS", sent.count - unread, sent.count)
         return args
+
+    def _in_order(self, values: dict[str, str]) -> NoReturn:
+        """Raises the first error in the order of declaration."""
+        for name, is_mandatory, read in self._readers:
+            text = values.get(name)
+            if text:
+                read(text)
+            elif is_mandatory:
+                raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", name)
+            elif text is not None:
+                raise api_error("PARAM_EMPTY", name)
+        raise AssertionError("one of them was wrong")
 
 
 def reader(param: Param) -> Read:

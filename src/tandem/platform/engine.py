@@ -1,7 +1,9 @@
 """The engine on an asyncio loop: awaitable commands, and every batch handed to listeners in log order."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
 
 from tandem._engine import (
     Account,
@@ -63,6 +65,10 @@ class EngineClosed(Exception):
     """The command never reached the log: the engine is closing. Nothing was done."""
 
 
+ANSWER_SECONDS = 10.0
+"""How long a command may take before its caller is told that the outcome is unknown."""
+
+
 class EngineClient:
     """Wraps one `Engine` for one loop.
 
@@ -70,13 +76,25 @@ class EngineClient:
     The catalog is renewed before listeners see the batch that changed it.
     """
 
-    def __init__(self, engine: Engine, on_broken: Callable[[Exception], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        on_broken: Callable[[Exception], None] | None = None,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         """`on_broken` is told when a listener fails: what it keeps is wrong from then on, so the process should end."""
         self.engine = engine
         self._on_broken = on_broken
         self.catalog = catalog.Catalog()
         self._listeners: list[Listener] = []
         self._waiting: dict[int, asyncio.Future[Result]] = {}
+        """By number, which rises: the first has waited longest."""
+        self._answer_seconds = answer_seconds
+        self._marks: deque[tuple[float, int]] = deque()
+        """(when, the newest number then): who waits with a number up to an old mark has waited too long."""
+        self._newest = 0
+        self._expiry: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._renew_catalog()
 
@@ -89,11 +107,14 @@ class EngineClient:
         self._loop = asyncio.get_running_loop()
         self._drain()
         self._loop.add_reader(self.engine.notify_fd(), self._follow)
+        self._expire(self._loop)
 
     async def close(self) -> None:
         """Finishes what was taken, then stops. Idempotent."""
         if self._loop is None:
             return
+        if self._expiry is not None:
+            self._expiry.cancel()
         await self._loop.run_in_executor(None, self.engine.close)
         self._loop.remove_reader(self.engine.notify_fd())
         self._drain()
@@ -105,11 +126,26 @@ class EngineClient:
 
     def submit(self, number: int) -> Awaitable[Result]:
         """The result of the command with this number, which a submit method of `engine` has just returned:
-        `await client.submit(client.engine.cancel_all(account, market))`."""
+        `await client.submit(client.engine.cancel_all(account, market))`.
+
+        Raises DiskFull or EngineClosed: nothing was done; TimeoutError: the outcome is unknown."""
         assert self._loop is not None, "start() comes first"
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting[number] = future
+        self._newest = number
         return future
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for all who wait; precise to a quarter of the time, or of a second."""
+        now, newest_expired = loop.time(), 0
+        self._marks.append((now, self._newest))
+        while self._marks[0][0] + self._answer_seconds <= now:
+            newest_expired = self._marks.popleft()[1]
+        for number in list(takewhile(newest_expired.__ge__, self._waiting)):
+            future = self._waiting.pop(number)
+            if not future.done():
+                future.set_exception(TimeoutError())
+        self._expiry = loop.call_later(min(self._answer_seconds, 1.0) / 4, self._expire, loop)
 
     def _follow(self) -> None:
         try:
