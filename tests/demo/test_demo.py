@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tandem.admin.service import AdminService
-from tandem.apps.demo import ASSETS, DEMO_FILE, FUNDS, MARKETS, DemoMarket, prepare
+from tandem.apps.demo import ASSETS, DEMO_FILE, FUNDS, MARKETS, DemoMarket, DemoRefused, prepare
 from tandem.apps.demo_bots import LEVELS, Walk, ladder, on_step, trim
 from tandem.platform.engine import Engine, EngineClient
 
@@ -113,6 +113,17 @@ async def test_a_crash_behind_any_step_is_made_good(
     await prepare(AdminService(client), whole, lambda account, _: {"apiKey": str(account), "secretKey": "s"})
     await client.close()
     assert state(tmp_path) == state(whole)
+
+
+async def test_an_exchange_that_the_demo_does_not_fit_is_left_alone(tmp_path: Path) -> None:
+    client = EngineClient(Engine.open(str(tmp_path), segment_bytes=1 << 20))
+    client.start()
+    admin = AdminService(client)
+    await admin.create_asset("BTC", "Bitcoin", 6)
+    with pytest.raises(DemoRefused, match="needs BTC with 8 decimals and this exchange has it with 6; start with"):
+        await prepare(admin, tmp_path, lambda account, _: {"apiKey": str(account), "secretKey": "s"})
+    assert [row["asset"] for row in admin.assets()] == ["BTC"]
+    await client.close()
 
 
 MARKET = DemoMarket("AB", "A", "B", "0.01", "0.001", 100.0, 0.05, 2.0)

@@ -18,6 +18,12 @@ DEMO_FILE = "demo.json"
 MAKER = "demo-maker"
 TAKER = "demo-taker"
 
+
+class DemoRefused(Exception):
+    """The directory holds an exchange that the demo does not fit; the message says what to do."""
+
+
+DECIMALS = 8
 ASSETS = {"BTC": "Bitcoin", "ETH": "Ethereum", "SOL": "Solana", "USDT": "Tether"}
 
 
@@ -52,10 +58,15 @@ CreateKey = Callable[[int, str], dict[str, Any]]
 
 async def prepare(admin: AdminService, data: Path, create_key: CreateKey) -> None:
     """Makes what is missing. `data/demo.json` is written last: it says that the demo is complete."""
-    existing = {row["asset"] for row in admin.assets()}
+    decimals = {row["asset"]: row["decimals"] for row in admin.assets()}
     for code, name in ASSETS.items():
-        if code not in existing:
-            await admin.create_asset(code, name, 8)
+        if code not in decimals:
+            await admin.create_asset(code, name, DECIMALS)
+        elif decimals[code] != DECIMALS:
+            raise DemoRefused(
+                f"the demo needs {code} with {DECIMALS} decimals and this exchange has it with {decimals[code]}; "
+                "start with --no-demo, or use another data directory"
+            )
     existing = {row["symbol"] for row in admin.markets()}
     for market in MARKETS:
         if market.symbol not in existing:

@@ -15,7 +15,7 @@ from tandem.admin.client import OPERATOR_FILE
 from tandem.admin.routes import KeyAdmin, OperatorApp
 from tandem.admin.service import AdminService
 from tandem.apps.connections import ConnectionLimits
-from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, prepare, write_private
+from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, DemoRefused, prepare, write_private
 from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.metrics import health_app, metrics_app
@@ -45,7 +45,7 @@ from tandem.trading.client_ids import client_id_source
 from tandem.trading.orders import OrderView
 from tandem.trading.user_stream import UserStreams
 
-REFUSALS = (EngineError, ListenError, Fault, OSError)
+REFUSALS = (DemoRefused, EngineError, ListenError, Fault, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
 BROKEN_EXIT_CODE = 70
 VIEWS = "marketdata"
