@@ -25,7 +25,7 @@ def exchange_bytes(where: Exchange, sent: bytes, timeout_s: float = 15.0) -> byt
         with contextlib.suppress(TimeoutError, ConnectionResetError):
             while chunk := connection.recv(65536):
                 received += chunk
-                connection.settimeout(1.0)
+                connection.settimeout(0.3)
         return received
 
 
