@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tandem._engine import (
     Batch,
@@ -22,6 +23,7 @@ from tandem._engine import (
     Result,
     Traded,
 )
+from tandem.apps.serve import _report_recovery
 
 BASE, QUOTE = 0, 1
 SELLER, BUYER = 1, 2
@@ -268,6 +270,24 @@ def test_a_restart_brings_back_state_and_replays_events_from_the_snapshot(tmp_pa
     assert behind.recovery()["events_from_seq"] == 0
     assert sum(len(batch.results) for batch in drain(behind)) == SETUP + 4
     behind.close()
+
+
+def test_what_the_journal_noticed_is_logged_when_the_exchange_starts(tmp_path: Path, engine: Engine) -> None:
+    engine.close()
+    data = tmp_path / "data"
+    segment = data / "00000000000000000001.log"
+    content = bytearray(segment.read_bytes())
+    content[600] = 1
+    segment.write_bytes(content)
+    again = Engine.open(str(data))
+    try:
+        (finding,) = again.recovery()["findings"]
+        assert segment.name in finding
+        with structlog.testing.capture_logs() as logged:
+            _report_recovery(again, data)
+    finally:
+        again.close()
+    assert [entry["finding"] for entry in logged if entry["log_level"] == "warning"] == [finding]
 
 
 def test_after_close_commands_are_refused_and_queries_still_answer(engine: Engine) -> None:

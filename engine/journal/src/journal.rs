@@ -25,7 +25,7 @@ pub struct Config {
     pub max_payload_bytes: u32,
     /// Pre-allocated space that only `write_reserved` may use once no more can be allocated.
     pub reserve_bytes: u64,
-    /// No segment or snapshot is made that would leave less free space than this.
+    /// No segment is made that would leave less free space than this. A snapshot may: it is what makes room.
     pub min_free_bytes: u64,
     /// How many verified snapshots `prune` keeps; at least 1.
     pub keep_snapshots: usize,
@@ -215,6 +215,11 @@ impl Journal {
     /// The running hash after the last written record.
     pub fn running_hash(&self) -> RunningHash {
         self.last.hash
+    }
+
+    /// Whether space runs out: when the current segment is full, there is no next one so far.
+    pub fn is_running_out(&self) -> bool {
+        self.preparer.is_missing()
     }
 
     /// The configuration it was opened with.

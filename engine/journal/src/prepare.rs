@@ -54,6 +54,11 @@ impl Preparer {
         matches!(self.state, State::Ready(_))
     }
 
+    /// True when there is no spare and none is being made.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.state, State::Missing)
+    }
+
     /// Starts the work when the spare is missing and there is room; collects what has been done. Never waits for
     /// a background thread.
     pub fn poke(&mut self) -> Result<()> {

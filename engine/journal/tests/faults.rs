@@ -256,6 +256,14 @@ fn space_below_the_minimum_counts_as_full() {
         acked = appended.last_seq;
     }
     assert!(acked > 10 && storage.used_bytes() <= 10_000, "{acked} records, {} bytes", storage.used_bytes());
+    // Snapshots may use it: only they let the log be pruned.
+    drop(journal);
+    let dir = LogDir::lock(Arc::new(storage.clone()), Config { min_free_bytes: 10_000, ..small() }).unwrap();
+    let snapshots = dir.snapshots();
+    let (journal, _) = Journal::open(dir, Start::Genesis, |_| Ok(())).unwrap();
+    let left = 20_000 - storage.used_bytes();
+    snapshots.write(&snapshot_of(&journal, &vec![1; left as usize - 96])).unwrap();
+    assert_eq!(storage.used_bytes(), 20_000);
     let tiny = FaultStorage::new();
     tiny.set_capacity(Some(1000));
     assert!(matches!(open(&tiny, small()), Err(Error::DiskFull { .. })), "a first start without room says so");

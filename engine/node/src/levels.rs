@@ -102,7 +102,8 @@ impl Levels {
     }
 }
 
-fn find(core: &Core, cancel: &CancelOrder) -> Option<OpenOrder> {
+/// The open order that a cancel names, whoever's it is.
+pub(crate) fn find(core: &Core, cancel: &CancelOrder) -> Option<OpenOrder> {
     match cancel.order_id {
         Some(order) => core.open_order(cancel.market, order),
         None => core.open_order_by_client_id(cancel.account, cancel.market, &cancel.client_order_id),

@@ -21,6 +21,7 @@ pub mod replica;
 pub mod snapshots;
 pub mod stats;
 
+mod admission;
 mod identity;
 mod levels;
 mod notice;

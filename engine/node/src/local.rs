@@ -85,6 +85,10 @@ impl Log for LocalLog {
         let needed = config.segment_bytes.saturating_add(config.min_free_bytes);
         self.storage.free_bytes().is_ok_and(|free| free >= needed)
     }
+
+    fn is_running_out(&mut self) -> bool {
+        self.journal.is_running_out()
+    }
 }
 
 impl LocalLog {
@@ -128,7 +132,7 @@ impl LocalStore {
 }
 
 impl Store for LocalStore {
-    fn write(&mut self, core: &Core, hash: u128, payload: &[u8]) -> Result<Result<(), String>, String> {
+    fn write(&mut self, core: &Core, hash: u128, payload: &[u8]) -> Result<Result<Vec<String>, String>, String> {
         let snapshot = NewSnapshot {
             seq: core.seq().0,
             time_us: core.time().0,
@@ -136,12 +140,18 @@ impl Store for LocalStore {
             digest: core.digest(),
             payload,
         };
-        let written = self.snapshots.write(&snapshot).and_then(|()| self.snapshots.prune());
+        let written = self.snapshots.write(&snapshot);
+        let pruned = match &written {
+            Err(error) if error.is_fatal() => return Err(error.to_string()),
+            // Also after a failure: what an earlier pruning had to leave may be the room that was missing.
+            _ => self.snapshots.prune(),
+        };
         measure_log(self.storage.as_ref(), &self.stats);
-        match written {
-            Ok(_) => Ok(Ok(())),
-            Err(error) if error.is_fatal() => Err(error.to_string()),
-            Err(error) => Ok(Err(error.to_string())),
-        }
+        let findings = match pruned {
+            Err(error) if error.is_fatal() => return Err(error.to_string()),
+            Err(error) => vec![format!("not everything that is old was dropped: {error}")],
+            Ok(report) => report.findings.iter().map(ToString::to_string).collect(),
+        };
+        Ok(written.map(|()| findings).map_err(|error| error.to_string()))
     }
 }

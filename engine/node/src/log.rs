@@ -19,7 +19,7 @@ pub struct Entry {
     end: u32,
     /// What the submitter knows it by.
     pub number: u64,
-    /// Whether it frees more than it takes, and so may use the reserve of a full disk.
+    /// Whether it may make room in a book, and so may use the reserve of a full disk.
     pub is_cancel: bool,
 }
 
@@ -57,28 +57,9 @@ impl Entries {
         })
     }
 
-    /// Those that may use the reserve, and the numbers of the others.
-    pub fn split_cancels(&self) -> (Self, Vec<u64>) {
-        let (mut cancels, mut others) = (Self::default(), Vec::new());
-        for (entry, payload) in self.iter() {
-            if entry.is_cancel {
-                cancels.push(entry.number, true, payload);
-            } else {
-                others.push(entry.number);
-            }
-        }
-        (cancels, others)
-    }
-
     /// The numbers of all.
     pub fn numbers(&self) -> Vec<u64> {
         self.list.iter().map(|entry| entry.number).collect()
-    }
-
-    /// Empties it, keeping its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.list.clear();
     }
 
     /// Turns what was appended at one time into what comes out of a tail, without copying the payloads.
@@ -180,6 +161,11 @@ pub trait Log: Send + 'static {
 
     /// Whether an ordinary append would find room now; asked every now and then after `Full`.
     fn has_room(&mut self) -> bool;
+
+    /// Whether `Full` is near: what is left is what was allocated before.
+    fn is_running_out(&mut self) -> bool {
+        false
+    }
 }
 
 /// The end of a log that durable records come out of.

@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tandem_core::Broken;
 use tandem_core::command::Command;
 
+use crate::admission::Admission;
 use crate::batch::{Batch, Refusal};
 use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
 use crate::notice::{say, say_last};
@@ -20,7 +21,7 @@ use crate::outbox::Outbox;
 use crate::queue::{Queue, SubmitError, Taken};
 use crate::replay::Replay;
 use crate::replica::Replica;
-use crate::snapshots::{Message, SnapshotGate, State, Store};
+use crate::snapshots::{Message, Pace, SnapshotGate, State, Store};
 use crate::stats::{Stats, nanoseconds};
 
 /// Most results in one published batch, so that its consumer never works on one for long.
@@ -29,6 +30,8 @@ pub(crate) const PUBLISH_MAX: usize = 1024;
 const APPLIED_PER_TURN: usize = 64;
 /// How often a full disk is looked at again.
 const ROOM_CHECK: Duration = Duration::from_millis(200);
+/// How often the operator is told about the disk at most.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the process has to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,15 +215,6 @@ impl Drop for Node {
 }
 
 impl Shared {
-    fn set_full(&self, is_full: bool) {
-        self.stats.disk_full.set(u64::from(is_full));
-        if self.is_full.swap(is_full, Ordering::AcqRel) != is_full {
-            let what =
-                if is_full { "the disk is full; taking cancels only" } else { "there is room on the disk again" };
-            say(format_args!("{what}"));
-        }
-    }
-
     fn refuse(&self, numbers: Vec<u64>, refusal: Refusal) {
         self.stats.refused.add(numbers.len() as u64);
         self.outbox.refuse(numbers, refusal);
@@ -243,54 +237,103 @@ impl Shared {
     }
 }
 
-/// Appends what waits in the queue until it is closed and empty; refuses what finds no room.
-fn run_log(shared: &Shared, mut log: impl Log) {
-    loop {
-        let is_full = shared.is_full.load(Ordering::Relaxed);
-        let entries = match shared.queue.take(is_full.then_some(ROOM_CHECK)) {
-            Taken::Entries(entries) => entries,
-            Taken::Nothing => {
-                shared.set_full(!log.has_room());
-                continue;
-            }
-            Taken::Closed => return,
-        };
-        if let Err(what) = append(shared, &mut log, entries) {
-            return shared.die(Fatal::Storage(what));
-        }
+/// The log thread: appends what waits in the queue until it is closed and empty; refuses what finds no room.
+struct Appender<'a, L> {
+    shared: &'a Shared,
+    log: L,
+    admission: Admission,
+    /// What the operator was told last, and when.
+    said: (bool, Option<Instant>),
+}
+
+fn run_log(shared: &Shared, log: impl Log) {
+    let mut appender = Appender { shared, log, admission: Admission::default(), said: (false, None) };
+    if let Err(what) = appender.run() {
+        shared.die(Fatal::Storage(what));
     }
 }
 
-/// Errors: only fatal ones.
-fn append(shared: &Shared, log: &mut impl Log, entries: Entries) -> Result<(), String> {
-    let count = entries.len() as u64;
-    let entries = if shared.is_full.load(Ordering::Relaxed) && !log.has_room() {
-        entries
-    } else {
-        match log.append(entries, Space::Ordinary) {
-            Ok(()) => {
-                shared.set_full(false);
-                shared.stats.batches.add(1);
-                shared.stats.batch_sizes.record(count);
-                return Ok(());
+impl<L: Log> Appender<'_, L> {
+    /// Errors: only fatal ones.
+    fn run(&mut self) -> Result<(), String> {
+        loop {
+            let looks_again = self.is_full() || self.said.0;
+            match self.shared.queue.take(looks_again.then_some(ROOM_CHECK)) {
+                Taken::Entries(entries) => self.append(entries)?,
+                Taken::Nothing if self.is_full() => {
+                    let is_full = !self.log.has_room();
+                    self.set_full(is_full);
+                }
+                Taken::Nothing => self.say_whether_full(),
+                Taken::Closed => return Ok(()),
             }
-            Err(AppendError::Full(entries)) => entries,
-            Err(AppendError::Fatal(what)) => return Err(what),
         }
-    };
-    shared.set_full(true);
-    let (cancels, others) = entries.split_cancels();
-    shared.refuse(others, Refusal::DiskFull);
-    if cancels.is_empty() {
-        return Ok(());
     }
-    match log.append(cancels, Space::Reserve) {
-        Ok(()) => Ok(()),
-        Err(AppendError::Full(cancels)) => {
-            shared.refuse(cancels.numbers(), Refusal::DiskFull);
-            Ok(())
+
+    fn is_full(&self) -> bool {
+        self.shared.is_full.load(Ordering::Relaxed)
+    }
+
+    fn append(&mut self, entries: Entries) -> Result<(), String> {
+        let count = entries.len() as u64;
+        let entries = if self.is_full() && !self.log.has_room() {
+            entries
+        } else {
+            match self.log.append(entries, Space::Ordinary) {
+                Ok(()) => {
+                    self.set_full(false);
+                    // Before it is full: what is dropped then lies before the snapshot before the newest.
+                    self.shared.snapshots.press(self.log.is_running_out());
+                    self.shared.stats.batches.add(1);
+                    self.shared.stats.batch_sizes.record(count);
+                    return Ok(());
+                }
+                Err(AppendError::Full(entries)) => entries,
+                Err(AppendError::Fatal(what)) => return Err(what),
+            }
+        };
+        self.set_full(true);
+        self.shared.snapshots.press(true);
+        self.append_cancels(&entries)
+    }
+
+    fn append_cancels(&mut self, entries: &Entries) -> Result<(), String> {
+        // The replica may be some batches behind: a cancel right after its order is refused, and can be sent again.
+        let (cancels, others) = self.admission.admit(self.shared.replica.lock().core(), entries);
+        self.shared.refuse(others, Refusal::DiskFull);
+        if cancels.is_empty() {
+            return Ok(());
         }
-        Err(AppendError::Fatal(what)) => Err(what),
+        match self.log.append(cancels, Space::Reserve) {
+            Ok(()) => Ok(()),
+            Err(AppendError::Full(cancels)) => {
+                self.admission.clear();
+                self.shared.refuse(cancels.numbers(), Refusal::DiskFull);
+                Ok(())
+            }
+            Err(AppendError::Fatal(what)) => Err(what),
+        }
+    }
+
+    fn set_full(&mut self, is_full: bool) {
+        self.shared.stats.disk_full.set(u64::from(is_full));
+        self.shared.is_full.store(is_full, Ordering::Release);
+        if !is_full {
+            self.admission.clear();
+        }
+        self.say_whether_full();
+    }
+
+    /// Not too often: a quota, or a lack of inodes, looks like room until something is written.
+    fn say_whether_full(&mut self) {
+        let is_full = self.is_full();
+        let (said, at) = self.said;
+        if is_full != said && at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+            self.said = (is_full, Some(Instant::now()));
+            let what =
+                if is_full { "the disk is full; taking cancels only" } else { "there is room on the disk again" };
+            say(format_args!("{what}"));
+        }
     }
 }
 
@@ -365,45 +408,75 @@ fn take_state(shared: &Shared, replica: &Replica) {
 }
 
 /// Writes snapshots until the replica thread has ended.
-fn run_snapshots(shared: &Shared, states: &Receiver<Message>, store: Option<Box<dyn Store>>) {
-    let Some(mut store) = store else { return };
-    for message in states {
-        match message {
-            Message::Requested => {
+fn run_snapshots(shared: &Shared, messages: &Receiver<Message>, store: Option<Box<dyn Store>>) {
+    let Some(store) = store else { return };
+    let mut writer = SnapshotWriter { shared, store, known: Vec::new() };
+    let mut pace = Pace::default();
+    loop {
+        match pace.next(messages) {
+            None => shared.snapshots.request(),
+            Some(Message::Pressed) => pace.press(),
+            Some(Message::Requested) => {
                 let replica = shared.replica.lock();
                 if replica.hash().is_some() && shared.snapshots.is_due(replica.core().seq().0) {
                     take_state(shared, &replica);
                 }
             }
-            Message::State(state) => {
-                if let Err(what) = write(shared, store.as_mut(), *state) {
-                    return shared.die(Fatal::Storage(what));
+            Some(Message::State(state)) => {
+                let started = Instant::now();
+                match writer.write(&state) {
+                    Ok(is_written) => pace.tried(started.elapsed(), is_written && !shared.snapshots.is_pressed()),
+                    Err(fatal) => return shared.die(fatal),
                 }
+                shared.snapshots.end();
             }
-            Message::Close => return,
+            Some(Message::Close) => return,
         }
     }
 }
 
-/// Errors: only fatal ones. A snapshot that finds no room is only missed: the log has everything.
-fn write(shared: &Shared, store: &mut dyn Store, State { core, hash }: State) -> Result<(), String> {
-    let started = Instant::now();
-    let mut payload = Vec::new();
-    core.snapshot(&mut payload);
-    let written = store.write(&core, hash, &payload)?;
-    let stats = &shared.stats;
-    stats.snapshot_bytes.set(payload.len() as u64);
-    match written {
-        Ok(()) => {
-            stats.snapshot_seq.set(core.seq().0);
-            stats.snapshot_write_ns.set(nanoseconds(started.elapsed()));
-            stats.snapshots.add(1);
-        }
-        Err(what) => {
-            stats.snapshots_failed.add(1);
-            say(format_args!("the snapshot at seq {} was not written: {what}", core.seq()));
+struct SnapshotWriter<'a> {
+    shared: &'a Shared,
+    store: Box<dyn Store>,
+    /// What was noticed last time, which is not said again.
+    known: Vec<String>,
+}
+
+impl SnapshotWriter<'_> {
+    /// Whether it was written. One that finds no room is only missed: the log has everything.
+    ///
+    /// Errors: only fatal ones.
+    fn write(&mut self, State { core, hash }: &State) -> Result<bool, Fatal> {
+        // A snapshot outlives the log that it was made of, so nothing broken may get into one.
+        core.check().map_err(|broken| Fatal::Broken(broken.to_string()))?;
+        let started = Instant::now();
+        let mut payload = Vec::new();
+        core.snapshot(&mut payload);
+        let written = self.store.write(core, *hash, &payload).map_err(Fatal::Storage)?;
+        let stats = &self.shared.stats;
+        stats.snapshot_bytes.set(payload.len() as u64);
+        match written {
+            Ok(findings) => {
+                self.shared.snapshots.written(core.seq().0);
+                stats.snapshot_seq.set(core.seq().0);
+                stats.snapshot_write_ns.set(nanoseconds(started.elapsed()));
+                stats.snapshots.add(1);
+                self.report(findings);
+                Ok(true)
+            }
+            Err(what) => {
+                stats.snapshots_failed.add(1);
+                say(format_args!("the snapshot at seq {} was not written: {what}", core.seq()));
+                Ok(false)
+            }
         }
     }
-    shared.snapshots.end();
-    Ok(())
+
+    fn report(&mut self, findings: Vec<String>) {
+        for finding in findings.iter().filter(|finding| !self.known.contains(finding)) {
+            self.shared.stats.findings.add(1);
+            say(format_args!("warning: {finding}"));
+        }
+        self.known = findings;
+    }
 }

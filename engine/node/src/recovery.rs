@@ -31,7 +31,7 @@ pub struct Options {
     pub snapshot_every: u64,
     /// Pre-allocated log that only cancels may use when the disk is full.
     pub reserve_bytes: u64,
-    /// Free space that the log and the snapshots leave to others.
+    /// Free space that the log leaves to others; snapshots may use it, since they make room.
     pub min_free_bytes: u64,
     /// Most commands that wait for the log, and about the most results that wait for the consumer.
     pub queue_limit: usize,

@@ -52,6 +52,8 @@ stats!(
     snapshots,
     /// Snapshots that could not be written.
     snapshots_failed,
+    /// Doubts that kept the journal from dropping what a snapshot replaces.
+    findings,
     /// Size of the latest snapshot's state.
     snapshot_bytes,
     /// How long the replica stood still for the latest snapshot.

@@ -319,15 +319,15 @@ fn a_command_that_is_too_long_is_refused_before_it_gets_a_number() {
 
 /// Runs one test of this file in a process of its own; returns its exit code.
 fn run_alone(test: &str, stderr: impl Into<Stdio>) -> Option<i32> {
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let mut child = Command::new(std::env::current_exe().expect("a test is a program"));
     child.args([test, "--exact", "--nocapture"]).env(IS_CHILD, "1");
-    child.stdout(Stdio::null()).stderr(stderr).status().unwrap().code()
+    child.stdout(Stdio::null()).stderr(stderr).status().expect("it starts").code()
 }
 
 const IS_CHILD: &str = "TANDEM_TEST_IS_CHILD";
 
 fn full_stderr() -> File {
-    File::options().write(true).open("/dev/full").unwrap()
+    File::options().write(true).open("/dev/full").expect("Linux has it")
 }
 
 fn exit_code_of(fatal: Fatal, test: &str) {
@@ -338,12 +338,12 @@ fn exit_code_of(fatal: Fatal, test: &str) {
         std::process::exit(1);
     }
     assert_eq!(run_alone(test, full_stderr()), Some(code), "no space for the message");
-    let (reader, writer) = io::pipe().unwrap();
+    let (reader, writer) = io::pipe().expect("a pipe");
     drop(reader);
     assert_eq!(run_alone(test, writer), Some(code), "nobody reads the message");
-    let (_reader, writer) = io::pipe().unwrap();
+    let (_reader, writer) = io::pipe().expect("a pipe");
     // More than a pipe takes, by a thread that waits until the reader is dropped.
-    let mut filler = writer.try_clone().unwrap();
+    let mut filler = writer.try_clone().expect("a pipe");
     std::thread::spawn(move || filler.write_all(&vec![b'x'; 4 << 20]));
     assert_eq!(run_alone(test, writer), Some(code), "the reader of the message has stopped");
 }

@@ -4,20 +4,21 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::*;
 use parking_lot::{Condvar, Mutex};
 use tandem_core::Core;
 use tandem_core::command::Command;
 use tandem_core::reject::RejectCode;
-use tandem_core::types::{AccountId, Amount, Side};
+use tandem_core::types::{AccountId, Amount, Seq, Side, TimeUs};
 use tandem_journal::testing::FaultStorage;
 use tandem_node::batch::{BalanceNow, Batch, BookChange};
 use tandem_node::log::{AppendError, Entries, Log, Records, Space, Tail};
 use tandem_node::node::{Fatal, Node, Settings, Start};
 use tandem_node::queue::SubmitError;
 use tandem_node::replica::Replica;
+use tandem_node::snapshots::Store;
 use tandem_node::stats::Stats;
 
 /// A log that several nodes append to and follow, like a partition of a broker.
@@ -153,6 +154,50 @@ fn a_thread_that_panics_ends_the_node() {
     assert!(format!("{:?}", fatals.lock()[0]).contains("planted"));
 }
 
+/// Takes snapshots without keeping them.
+#[derive(Clone, Default)]
+struct CountingStore(Arc<AtomicUsize>);
+
+impl Store for CountingStore {
+    fn write(&mut self, _: &Core, _: u128, _: &[u8]) -> Result<Result<Vec<String>, String>, String> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Ok(Vec::new()))
+    }
+}
+
+#[test]
+fn a_broken_state_ends_the_node_and_gets_into_no_snapshot() {
+    let mut core = Core::new();
+    let mut apply = |core: &mut Core, seq| core.apply(Seq(seq), TimeUs(seq), b"no command", &mut Vec::new());
+    apply(&mut core, 1).unwrap();
+    let sound = core.clone();
+    apply(&mut core, 7).unwrap_err();
+    for (core, is_broken) in [(sound, false), (core, true)] {
+        let fatals = Fatals::default();
+        let (noted, store) = (Arc::clone(&fatals), CountingStore::default());
+        let is_closed = Arc::<AtomicBool>::default();
+        let writer = Writer { log: SharedLog::default(), is_closed: Arc::clone(&is_closed) };
+        let follower = Follower { log: writer.log.clone(), is_closed, next: 0 };
+        let start = Start {
+            replica: Replica::new(core, 0, 1),
+            replay: None,
+            store: Some(Box::new(store.clone())),
+            snapshot_seq: 0,
+        };
+        let on_fatal = Arc::new(move |fatal| noted.lock().push(fatal));
+        let settings = Settings { session: 1, queue_limit: 10, snapshot_every: 10, on_fatal };
+        let node = Node::start(writer, follower, start, settings, Arc::new(Stats::default())).unwrap();
+        node.request_snapshot();
+        wait_until(|| if is_broken { !node.is_accepting() } else { stat(&node, "snapshots") == 1 });
+        node.close();
+        assert_eq!(store.0.load(Ordering::SeqCst), usize::from(!is_broken));
+        assert_eq!(
+            fatals.lock().iter().map(Fatal::exit_code).collect::<Vec<_>>(),
+            if is_broken { vec![70] } else { vec![] }
+        );
+    }
+}
+
 /// A book that is kept from changes alone.
 #[derive(Default)]
 struct Follow {
@@ -215,8 +260,8 @@ fn sweep(makers: u32, is_watched: bool) -> (Batch, u64) {
         node.replica().watch(AccountId(3 + n), is_watched);
     }
     let before = stat(node, "apply_ns_total");
-    node.submit(&buy(100, u64::from(makers))).unwrap();
-    let batch = batches(node, 1).pop().unwrap();
+    node.submit(&buy(100, u64::from(makers))).expect("the queue has space");
+    let batch = batches(node, 1).pop().expect("one result comes");
     (batch, stat(node, "apply_ns_total") - before)
 }
 

@@ -218,6 +218,8 @@ def _report_recovery(engine: Engine, data: Path) -> None:
         logger.warning("cut a torn tail: a write that was never acknowledged", bytes=found["torn_bytes_cut"])
     for snapshot in found["damaged_snapshots"]:
         logger.warning("passed over a damaged snapshot", snapshot=snapshot)
+    for finding in found["findings"]:
+        logger.warning("the journal noticed something", finding=finding)
 
 
 async def _serve(engine: Engine, keys: KeyService, settings: Settings, begin: float) -> None:
