@@ -222,7 +222,6 @@ def test_numbers_out_of_range_and_unknown_enums_are_refused_before_the_log(engin
 
 
 def test_a_text_that_is_too_long_for_a_command_is_refused_before_the_log(engine: Engine) -> None:
-    set_up(engine)
     before = engine.digest()
     with pytest.raises(ValueError, match="more than 4096"):
         engine.create_account("x" * 5000)
