@@ -87,15 +87,20 @@ impl Driver {
 
     #[inline]
     fn take(&mut self, side: Side, ticks: Ticks, lots: Lots) -> Lots {
-        let Self { book, handles, fills, filled } = self;
-        let left = book.take(side, Some(ticks), lots, |fill| {
-            *fills += 1;
-            *filled += fill.lots;
-            if fill.lots == fill.maker.lots {
-                handles[fill.maker.id as usize] = GONE;
+        let mut left = lots;
+        while left > 0
+            && let Some(maker) = self.book.best(side.opposite())
+            && Book::crosses(side, ticks, maker.ticks)
+        {
+            let fill = left.min(maker.lots);
+            left -= fill;
+            self.fills += 1;
+            self.filled += fill;
+            if self.book.reduce(maker.handle, fill).unwrap() == 0 {
+                self.handles[maker.id as usize] = GONE;
             }
-        });
-        left.unwrap()
+        }
+        left
     }
 
     #[inline]
@@ -213,7 +218,7 @@ fn main() {
             driver.fills,
             driver.filled,
             driver.book.len(),
-            driver.book.level_count(Side::Buy) + driver.book.level_count(Side::Sell)
+            driver.book.levels(Side::Buy).count() + driver.book.levels(Side::Sell).count()
         );
         black_box(&driver.book);
     }

@@ -1,5 +1,6 @@
 //! The rare commands: assets, markets, accounts and funds from and to the outside.
 
+use crate::broken::Broken;
 use crate::command::Command;
 use crate::core::{Core, Stop, next_id};
 use crate::event::Event;
@@ -14,14 +15,27 @@ use crate::view::{Account, Asset};
 /// The most that may ever be credited of one asset: no sum of balances can then pass 128 bits.
 pub(crate) const CREDITED_MAX: u128 = 1 << 100;
 
+/// As listed in the rules: what the compiler's Unicode tables say may change, and a replay must not.
+const fn is_control(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}')
+}
+
+/// As listed in the rules, beside the control characters.
+const fn is_space(c: char) -> bool {
+    matches!(
+        c,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
+}
+
 fn judge_code(code: &str) -> Result<(), RejectCode> {
-    let is_legal =
-        !code.is_empty() && code.len() <= CODE_MAX && !code.chars().any(|c| c.is_control() || c.is_whitespace());
+    let is_legal = !code.is_empty() && code.len() <= CODE_MAX && !code.chars().any(|c| is_control(c) || is_space(c));
     if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
 }
 
 fn judge_name(name: &str) -> Result<(), RejectCode> {
-    let is_legal = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control);
+    let is_legal = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(is_control);
     if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
 }
 
@@ -100,7 +114,8 @@ impl Core {
             return Err(RejectCode::MarketExists.into());
         }
         let id = MarketId(next_id(self.markets.len())?);
-        let market = judge_market(id, symbol, base, quote, one, rules)?;
+        let mut market = judge_market(id, symbol, base, quote, one, rules)?;
+        market.orders.set_seed(self.hash_seed).ok_or(Broken::OrderIndex)?;
         self.symbols.insert(symbol.to_owned(), id.0);
         self.markets.push(market);
         Ok(Event::MarketCreated { market: id, symbol: symbol.to_owned(), base, quote, rules: *rules })
@@ -193,4 +208,34 @@ pub(crate) fn judge_market(
     }
     judge_rules(rules, one)?;
     Market::new(id, symbol.to_owned(), base, quote, one, *rules).ok_or(RejectCode::MarketRulesInvalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{judge_code, judge_name};
+
+    /// The characters that are refused alone, as ranges.
+    fn refused(judge: impl Fn(&str) -> bool) -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for c in '\0'..=char::MAX {
+            if judge(c.encode_utf8(&mut [0; 4])) {
+                continue;
+            }
+            let at = u32::from(c);
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == at => *last = at,
+                _ => ranges.push((at, at)),
+            }
+        }
+        ranges
+    }
+
+    #[test]
+    fn the_characters_of_codes_and_names_are_those_of_the_rules_with_every_compiler() {
+        let single = |at: u32| (at, at);
+        let mut expected = vec![(0, 0x20), (0x7f, 0xa0), single(0x1680), (0x2000, 0x200a), (0x2028, 0x2029)];
+        expected.extend([single(0x202f), single(0x205f), single(0x3000)]);
+        assert_eq!(refused(|code| judge_code(code).is_ok()), expected);
+        assert_eq!(refused(|name| judge_name(name).is_ok()), [(0, 0x1f), (0x7f, 0x9f)]);
+    }
 }

@@ -100,7 +100,7 @@ fn judge_limit(order: &PlaceOrder, wallet: &Wallet, market: &Market, walker: Wal
         return Err(RejectCode::BalanceInsufficient);
     }
     let is_fok = order.kind == OrderKind::Limit && order.tif == TimeInForce::Fok;
-    let is_unfilled_fok = is_fok && !plan::fills_in_full(book, walker, ticks, lots);
+    let is_unfilled_fok = is_fok && !plan::fills_in_full(market, walker, wallet.open_list(market.id), ticks, lots);
     Ok(Ready { ticks, lots, mode: walker.mode, is_unfilled_fok })
 }
 

@@ -59,6 +59,8 @@ pub struct Core {
     pub(crate) names: Index,
     pub(crate) ledger: Ledger,
     pub(crate) sessions: Sessions,
+    /// Of the indexes whose keys clients choose; no part of the state.
+    pub(crate) hash_seed: u64,
     pub(crate) broken: Option<Broken>,
 }
 
@@ -92,8 +94,18 @@ impl Core {
             names: Index::default(),
             ledger: Ledger::default(),
             sessions: Sessions::new(),
+            hash_seed: 0,
             broken: None,
         }
+    }
+
+    /// Gives the indexes whose keys clients choose a seed that those cannot know. It shows in nothing but the time that
+    /// a look-up takes, so that replicas may have different ones.
+    ///
+    /// Errors: an index and its orders do not agree.
+    pub fn set_hash_seed(&mut self, seed: u64) -> Result<(), Broken> {
+        self.hash_seed = seed;
+        self.markets.iter_mut().try_for_each(|market| market.orders.set_seed(seed)).ok_or(Broken::OrderIndex)
     }
 
     /// Applies an encoded command and appends what came of it to `events`.

@@ -4,7 +4,7 @@ use crate::book::{Book, Handle, Lots};
 use crate::hash::{self, spread};
 use crate::index::Index;
 use crate::ledger::{NO_ORDER, OpenList};
-use crate::types::{AccountId, ClientOrderId, OrderId, OrderKind, SelfTradePrevention};
+use crate::types::{AccountId, ClientOrderId, OrderId, OrderKind, SelfTradePrevention, Side};
 
 /// What the book does not know about an order. The fields that a fill changes come first.
 #[derive(Clone, Copy, Debug)]
@@ -35,18 +35,34 @@ pub(crate) struct Orders {
     resting: Vec<Resting>,
     by_id: Index,
     by_client: Index,
+    /// Of `by_client`. Clients choose its keys: whoever knows the hash can make all of theirs meet in one place.
+    seed: u64,
 }
 
 /// The hash of a client order id of an account.
 #[inline]
-fn client_hash(account: u32, id: &ClientOrderId) -> u64 {
+fn client_hash(seed: u64, account: u32, id: &ClientOrderId) -> u64 {
     let [a, b, c, d, e] = id.words();
-    let front = hash::fold(a ^ 0x9E37_79B9_7F4A_7C15, b ^ 0xD1B5_4A32_D192_ED03);
-    let middle = hash::fold(c ^ front, d ^ 0x8CB9_2BA7_2F3D_8DD7);
+    let front = hash::fold(a ^ 0x9E37_79B9_7F4A_7C15 ^ seed, b ^ 0xD1B5_4A32_D192_ED03 ^ seed.rotate_left(32));
+    let middle = hash::fold(c ^ front, d ^ 0x8CB9_2BA7_2F3D_8DD7 ^ seed.rotate_left(16));
     hash::fold(e ^ middle, u64::from(account) ^ 0xAAAA_AAAA_5555_5555)
 }
 
 impl Orders {
+    /// Builds the index by client order id anew. `None`: an order is not known.
+    pub(crate) fn set_seed(&mut self, seed: u64) -> Option<()> {
+        let mut by_client = Index::default();
+        by_client.reserve(self.by_client.len())?;
+        for maker in [Side::Buy, Side::Sell].into_iter().flat_map(|side| self.book.makers(side)) {
+            let client = &self.get(maker.handle)?.client_order_id;
+            if !client.is_empty() {
+                by_client.insert(client_hash(seed, maker.owner, client), maker.handle.index())?;
+            }
+        }
+        (self.by_client, self.seed) = (by_client, seed);
+        Some(())
+    }
+
     /// Makes room for `more` orders at once.
     pub(crate) fn reserve(&mut self, more: usize) -> Option<()> {
         self.book.reserve(more);
@@ -77,7 +93,7 @@ impl Orders {
             self.get(handle).is_some_and(|order| order.client_order_id == *id)
                 && self.book.get(handle).is_some_and(|order| order.owner == account.0)
         };
-        self.by_client.find(client_hash(account.0, id), is_it).map(Handle::from_index)
+        self.by_client.find(client_hash(self.seed, account.0, id), is_it).map(Handle::from_index)
     }
 
     /// Registers an order that was just put into the book, as its owner's newest.
@@ -107,7 +123,7 @@ impl Orders {
         self.by_id.insert(spread(id.0), handle.index())?;
         let client = &info.client_order_id;
         if !client.is_empty() {
-            self.by_client.insert(client_hash(owner.0, client), handle.index())?;
+            self.by_client.insert(client_hash(self.seed, owner.0, client), handle.index())?;
         }
         Some(())
     }
@@ -145,7 +161,7 @@ impl Orders {
         list.count = list.count.checked_sub(1)?;
         self.by_id.remove(spread(id.0), handle.index())?;
         if !client.is_empty() {
-            self.by_client.remove(client_hash(owner.0, &client), handle.index())?;
+            self.by_client.remove(client_hash(self.seed, owner.0, &client), handle.index())?;
         }
         Some(())
     }

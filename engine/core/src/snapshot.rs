@@ -25,7 +25,7 @@ use crate::view::{Account, Asset};
 use crate::wire::{Reader, WireError, Writer};
 
 /// The first eight bytes of every snapshot; the last of them is the version.
-const MAGIC: [u8; 8] = *b"TDMCORE\x01";
+const MAGIC: [u8; 8] = *b"TDMCORE\x02";
 /// Bytes of the checksum at the end.
 const CHECKSUM_LEN: usize = 8;
 

@@ -107,8 +107,16 @@ impl Pair {
     }
 
     fn take(&mut self, side: Side, limit: Option<Ticks>, lots: Lots) -> Lots {
-        let mut fills = Vec::new();
-        let left = self.book.take(side, limit, lots, |fill| fills.push((fill.maker.id, fill.lots))).unwrap();
+        let (mut left, mut fills) = (lots, Vec::new());
+        while left > 0
+            && let Some(maker) = self.book.best(side.opposite())
+            && limit.is_none_or(|limit| Book::crosses(side, limit, maker.ticks))
+        {
+            let fill = left.min(maker.lots);
+            left -= fill;
+            assert_eq!(self.book.reduce(maker.handle, fill), Some(maker.lots - fill));
+            fills.push((maker.id, fill));
+        }
         assert_eq!((left, fills), self.naive.take(side, limit, lots));
         let book = &self.book;
         self.handles.retain(|(id, handle)| book.get(*handle).is_some_and(|order| order.id == *id));
@@ -190,7 +198,7 @@ fn many_levels_in_any_order_are_kept_sorted() {
                 book.check().unwrap();
             }
         }
-        assert!(book.is_empty() && book.best(Side::Buy).is_none() && book.level_count(Side::Sell) == 0);
+        assert!(book.is_empty() && book.best(Side::Buy).is_none() && book.levels(Side::Sell).next().is_none());
     }
 }
 

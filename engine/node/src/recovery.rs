@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tandem_core::types::{MarketId, Price, Seq, TimeUs};
 use tandem_core::{Core, MarketView, OpenOrder};
 use tandem_journal::{
-    Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, SnapshotStore,
+    Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, Snapshot, SnapshotStore,
     Start as Resume, Storage, take_lock,
 };
 
@@ -150,9 +150,13 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
     let identity = identity_of(&storage)?;
     let dir = LogDir::locked(Arc::clone(&storage), lock, config(&options, identity))?;
     let snapshots = dir.snapshots();
+    let seed = random_u64().map_err(no_node)?;
     let mut restored = restore_at_most(&snapshots, u64::MAX)?;
     let events = events_start(&snapshots, storage.as_ref(), &restored.core, options.replay_from)?;
     let mut events_core = events.core;
+    for core in events_core.iter_mut().chain([&mut restored.core]) {
+        core.set_hash_seed(seed).map_err(|broken| OpenError(broken.to_string()))?;
+    }
     let from = Resume::After { seq: restored.core.seq().0, running_hash: restored.hash };
     let from = if restored.core.seq() == Seq(0) { Resume::Genesis } else { from };
     let core = &mut restored.core;
@@ -200,9 +204,8 @@ fn start(
     snapshot_seq: u64,
     options: Options,
 ) -> Result<Node, OpenError> {
-    let no_node = |error: std::io::Error| OpenError(format!("the node cannot start: {error}"));
     let session = random_u64().map_err(no_node)?;
-    let replica = Replica::new(core, journal.running_hash().0, session);
+    let replica = Replica::new(core, journal.running_hash().0, Some(session));
     let stats = Arc::new(Stats::default());
     let (log, tail) = local_log(journal, Arc::clone(&storage), options.clock, Arc::clone(&stats));
     let start = Start {
@@ -220,6 +223,10 @@ fn start(
     Node::start(log, tail, start, settings, stats).map_err(no_node)
 }
 
+fn no_node(error: std::io::Error) -> OpenError {
+    OpenError(format!("the node cannot start: {error}"))
+}
+
 /// A core from a snapshot, or a new one.
 struct Restored {
     core: Core,
@@ -229,23 +236,15 @@ struct Restored {
 
 /// The newest snapshot that can be used, up to a seq; a new core when there is none.
 fn restore_at_most(snapshots: &SnapshotStore, seq_max: u64) -> Result<Restored, OpenError> {
-    let mut damaged = Vec::new();
-    for seq in snapshots.list()?.into_iter().filter(|seq| *seq <= seq_max) {
-        match load(snapshots, seq) {
-            Ok((core, hash)) => return Ok(Restored { core, hash, damaged }),
-            Err(error @ (Error::Identity { .. } | Error::Io { .. })) => return Err(error.into()),
-            Err(error) => damaged.push(error.to_string()),
-        }
-    }
-    Ok(Restored { core: Core::new(), hash: RunningHash::default(), damaged })
+    let (restored, findings) = snapshots.newest_that(seq_max, restore)?;
+    let (core, hash) = restored.unwrap_or_default();
+    Ok(Restored { core, hash, damaged: findings.iter().map(ToString::to_string).collect() })
 }
 
-fn load(snapshots: &SnapshotStore, seq: u64) -> Result<(Core, RunningHash), Error> {
-    let snapshot = snapshots.load(seq)?;
-    let core = Core::restore(&snapshot.payload)
-        .map_err(|error| Error::Batch(format!("the snapshot at seq {seq} cannot be restored: {error}")))?;
-    if (core.seq().0, core.digest()) != (seq, snapshot.digest) {
-        return Err(Error::Batch(format!("the snapshot at seq {seq} restores to another seq or digest")));
+fn restore(snapshot: Snapshot) -> Result<(Core, RunningHash), String> {
+    let core = Core::restore(&snapshot.payload).map_err(|error| error.to_string())?;
+    if (core.seq().0, core.digest()) != (snapshot.seq, snapshot.digest) {
+        return Err("the snapshot restores to another seq or digest".into());
     }
     Ok((core, snapshot.running_hash))
 }
@@ -295,7 +294,7 @@ fn has_first_segment(storage: &dyn Storage) -> Result<bool, OpenError> {
 
 fn restore_oldest(snapshots: &SnapshotStore) -> Result<Restored, OpenError> {
     for seq in snapshots.list()?.into_iter().rev() {
-        if let Ok((core, hash)) = load(snapshots, seq) {
+        if let Ok(Ok((core, hash))) = snapshots.load(seq).map(restore) {
             return Ok(Restored { core, hash, damaged: Vec::new() });
         }
     }

@@ -54,21 +54,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, donor: &[u8]) {
 
 /// Appends the checksum of the core's snapshots, so that what is behind it is tried too.
 fn seal(bytes: &mut Vec<u8>) {
-    const KEYS: [u64; 2] = [0x2437_6A08_85A3_08D3, 0x1319_8A2E_0370_7345];
-    let mut hash = KEYS[0];
-    let mut words = |a: u64, b: u64| {
-        let wide = u128::from(a ^ hash).wrapping_mul(u128::from(b ^ KEYS[1]));
-        let mixed = (wide as u64) ^ ((wide >> 64) as u64);
-        hash = mixed.wrapping_add(hash.rotate_left(23)).wrapping_add(b);
-    };
-    let (all, tail) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..tail.len()].copy_from_slice(tail);
-    words(bytes.len() as u64, u64::from_le_bytes(last));
-    let (pairs, odd) = all.as_chunks::<2>();
-    pairs.iter().for_each(|[a, b]| words(u64::from_le_bytes(*a), u64::from_le_bytes(*b)));
-    odd.iter().for_each(|word| words(u64::from_le_bytes(*word), KEYS[0]));
-    bytes.extend(hash.to_le_bytes());
+    let checksum = Core::snapshot_checksum(bytes);
+    bytes.extend(checksum.to_le_bytes());
 }
 
 fn noise(random: &mut Random, max: u64) -> Vec<u8> {

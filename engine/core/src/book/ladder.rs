@@ -63,10 +63,6 @@ impl Ladder {
         key ^ self.flip
     }
 
-    pub(super) const fn count(&self) -> usize {
-        self.count
-    }
-
     /// The best level's place, `NONE` when the side is empty.
     #[inline(always)]
     pub(super) const fn best(&self) -> u32 {

@@ -64,15 +64,6 @@ pub struct Maker {
     pub lots: Lots,
 }
 
-/// One fill of [`Book::take`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fill {
-    /// The maker before this fill.
-    pub maker: Maker,
-    /// How much of it was taken.
-    pub lots: Lots,
-}
-
 /// The book.
 #[derive(Clone, Debug)]
 pub struct Book {
@@ -127,11 +118,6 @@ impl Book {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
-    }
-
-    /// Price levels of a side.
-    pub const fn level_count(&self, side: Side) -> usize {
-        self.ladder(side).count()
     }
 
     #[inline(always)]
@@ -288,29 +274,6 @@ impl Book {
         }
     }
 
-    /// Takes up to `lots` from the other side while the price crosses `limit` (`None`: any price), best first, oldest
-    /// first. Returns what is left.
-    #[inline]
-    pub fn take(
-        &mut self,
-        taker: Side,
-        limit: Option<Ticks>,
-        mut lots: Lots,
-        mut on_fill: impl FnMut(Fill),
-    ) -> Option<Lots> {
-        while lots > 0 {
-            let Some(maker) = self.best(taker.opposite()) else { break };
-            if limit.is_some_and(|limit| !Self::crosses(taker, limit, maker.ticks)) {
-                break;
-            }
-            let fill = lots.min(maker.lots);
-            self.reduce(maker.handle, fill)?;
-            lots = lots.checked_sub(fill)?;
-            on_fill(Fill { maker, lots: fill });
-        }
-        Some(lots)
-    }
-
     /// Levels of a side with their totals, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = (Ticks, u128)> {
         let ladder = self.ladder(side);
@@ -328,6 +291,13 @@ impl Book {
     pub fn makers(&self, side: Side) -> impl Iterator<Item = Maker> {
         let ladder = self.ladder(side);
         ladder.iter().flat_map(move |level| self.queue(side, ladder.ticks(level.key), level))
+    }
+
+    /// Orders of one level in the order in which they would be taken.
+    pub fn makers_at(&self, side: Side, ticks: Ticks) -> impl Iterator<Item = Maker> {
+        let ladder = self.ladder(side);
+        let level = ladder.find(ladder.key(ticks)).and_then(|at| ladder.level(at));
+        level.into_iter().flat_map(move |level| self.queue(side, ticks, level))
     }
 
     fn queue(&self, side: Side, ticks: Ticks, level: &Level) -> impl Iterator<Item = Maker> {

@@ -144,13 +144,25 @@ impl Model {
     }
 }
 
+/// The spaces of the rules.
+const SPACES: [u32; 19] = [
+    0x20, 0xA0, 0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008, 0x2009, 0x200A, 0x2028,
+    0x2029, 0x202F, 0x205F, 0x3000,
+];
+
+fn is_control(c: char) -> bool {
+    let at = u32::from(c);
+    at < 0x20 || (0x7F..0xA0).contains(&at)
+}
+
 fn check_code(code: &str) -> Result<(), RejectCode> {
-    let is_legal = (1..=CODE_MAX).contains(&code.len()) && !code.chars().any(|c| c.is_control() || c.is_whitespace());
+    let is_legal =
+        (1..=CODE_MAX).contains(&code.len()) && !code.chars().any(|c| is_control(c) || SPACES.contains(&u32::from(c)));
     if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
 }
 
 fn check_name(name: &str) -> Result<(), RejectCode> {
-    let is_legal = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control);
+    let is_legal = (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(is_control);
     if is_legal { Ok(()) } else { Err(RejectCode::NameInvalid) }
 }
 
