@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from tandem.admin.service import AdminService, NameRefused, NotFound, explain
+from tandem.admin.service import AdminService, NotFound, Refused, explain
 from tandem.domain.errors import ApiError, Fault
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
@@ -15,7 +15,7 @@ from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
 KEY_HEADER = b"x-tandem-operator-key"
 MAX_BODY = 64 * 1024
 
-REFUSED = (msgspec.DecodeError, NotFound, NameRefused, ValueError, OverflowError, ApiError, KeyError)
+REFUSED = (msgspec.DecodeError, NotFound, Refused, ValueError, OverflowError, ApiError, KeyError)
 """The operator's mistakes; ValueError is what numbers and public keys are refused with, OverflowError what the engine
 has no room for."""
 

@@ -14,8 +14,8 @@ class NotFound(Exception):
     """No asset, market, account or key of that name; the message says which and what exists."""
 
 
-class NameRefused(Exception):
-    """A name that clients could not ask for; the message says what is allowed."""
+class Refused(Exception):
+    """A name that clients could not ask for, or rules that do not go together; the message says what is allowed."""
 
 
 RATE_DECIMALS = 8
@@ -73,7 +73,7 @@ class AdminService:
 
     async def create_account(self, name: str) -> dict[str, Any]:
         if name.isdigit():
-            raise NameRefused(f"the name of an account is not a number, since accounts go by number too: {name!r}")
+            raise Refused(f"the name of an account is not a number, since accounts go by number too: {name!r}")
         await self._done(self._engine.create_account(name))
         return {"id": self.account_id(name), "name": name}
 
@@ -108,6 +108,7 @@ class AdminService:
         _check_name("a symbol", symbol)
         base_asset, quote_asset = self._asset(base), self._asset(quote)
         parsed = market_rules(rules, base_asset.decimals, quote_asset.decimals)
+        _check_steps(parsed, base_asset, quote_asset)
         await self._done(self._engine.create_market(symbol, base_asset.id, quote_asset.id, parsed))
         return self._show_market(self._market(symbol))
 
@@ -148,9 +149,21 @@ class AdminService:
 
 
 def _check_name(what: str, name: str) -> None:
-    """Clients can only name what the API's own pattern for symbols allows. Raises NameRefused."""
+    """Clients can only name what the API's own pattern for symbols allows. Raises Refused."""
     if not (0 < len(name) <= MAX_NAME and name.isalnum() and name == name.upper()):
-        raise NameRefused(f"{what} has 1 to {MAX_NAME} upper-case letters and digits, not {name!r}")
+        raise Refused(f"{what} has 1 to {MAX_NAME} upper-case letters and digits, not {name!r}")
+
+
+def _check_steps(rules: MarketRules, base: Asset, quote: Asset) -> None:
+    """The engine refuses such rules too, but cannot say which. Raises Refused."""
+    tick, step = money.show(rules.tick_size, quote.decimals), money.show(rules.lot_size, base.decimals)
+    if not rules.tick_size or not rules.lot_size:
+        raise Refused(f"tick size {tick} and step size {step} must both be above zero")
+    if rules.tick_size * rules.lot_size % 10**base.decimals:
+        raise Refused(
+            f"tick size {tick} times step size {step} is finer than the smallest unit of {quote.code} "
+            f"({money.show(1, quote.decimals)}); make one of them larger"
+        )
 
 
 def parse_amount(text: str, decimals: int) -> int:

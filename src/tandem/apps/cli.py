@@ -67,7 +67,7 @@ def main() -> None:
     "--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file; see docs/reference/settings.md."
 )
 def serve(data: Path, host: str | None, port: int | None, demo: bool | None, config: Path | None) -> None:
-    """Run the exchange until Ctrl-C. Starting it again loses nothing and needs no repair."""
+    """Run the exchange until Ctrl-C. Starting it again goes on where it was, however it ended."""
     from tandem.apps.serve import REFUSALS, run
 
     explicit = click.get_current_context().get_parameter_source("data") != click.core.ParameterSource.DEFAULT
@@ -89,6 +89,8 @@ def verify(directory: Path) -> None:
         report = Engine.verify(str(directory))
     except EngineError as error:
         _fail(str(error))
+    if not report["segments"] and not report["findings"]:
+        _fail(f"{directory} holds no log of an exchange")
     _show(report)
     if not report["ok"]:
         sys.exit(1)
@@ -104,6 +106,8 @@ def inspect(directory: Path, from_seq: int, limit: int) -> None:
         records = Engine.inspect(str(directory), from_seq, limit)
     except EngineError as error:
         _fail(str(error))
+    if not records:
+        _fail(f"{directory} holds no record from {from_seq} on")
     for record in records:
         click.echo(json.dumps(record, default=_attributes))
 
@@ -276,8 +280,8 @@ def markets() -> None:
 @click.option("--min-notional", help="Least value of an order.")
 @click.option("--maker-rate", help="Commission of the maker.  [default: 0.001]")
 @click.option("--taker-rate", help="Commission of the taker.  [default: 0.001]")
-@click.option("--max-orders", help="Open orders per account.  [default: 200]")
-def markets_add(data: Path, symbol: str, base: str, quote: str, **options: str | None) -> None:
+@click.option("--max-orders", type=click.IntRange(1, 2**31), help="Open orders per account.  [default: 200]")
+def markets_add(data: Path, symbol: str, base: str, quote: str, **options: str | int | None) -> None:
     """Make a market; it trades at once. Tick times step must be whole in the quote's smallest unit."""
     names = {
         "tick_size": "tickSize",
@@ -287,7 +291,7 @@ def markets_add(data: Path, symbol: str, base: str, quote: str, **options: str |
         "taker_rate": "takerRate",
         "max_orders": "maxNumOrders",
     }
-    rules = {names[key]: value for key, value in options.items() if value is not None}
+    rules = {names[key]: str(value) for key, value in options.items() if value is not None}
     _operate(data, "POST", "/markets", {"symbol": symbol, "base": base, "quote": quote, "rules": rules})
 
 

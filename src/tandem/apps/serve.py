@@ -1,8 +1,10 @@
 """`tandem serve`: one process with everything in it, from an open log to a clean end."""
 
 import asyncio
+import contextlib
 import os
 import secrets
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,14 @@ from tandem.trading.client_ids import client_id_source
 from tandem.trading.orders import OrderView
 from tandem.trading.user_stream import UserStreams
 
-REFUSALS = (DemoRefused, EngineError, ListenError, Fault, OSError)
+
+class DirectoryRefused(Exception):
+    """The data directory belongs to something else."""
+
+
+MARKS = {"CLUSTER", "LOCK", "spare.tmp"}
+"""What is in a data directory from its first start on, however that ended."""
+REFUSALS = (DirectoryRefused, DemoRefused, EngineError, ListenError, Fault, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
 BROKEN_EXIT_CODE = 70
 VIEWS = "marketdata"
@@ -69,7 +78,7 @@ class Exchange:
         self.keys = keys
         limiter = RateLimiter(settings.limits)
         self.orders = OrderView(self.client, limiter=limiter)
-        users = UserStreams(self.client, self.orders)
+        self.users = users = UserStreams(self.client, self.orders)
         self.market_data = MarketData(self.client, store)
         self.hub = StreamHub(self.market_data, clock, text_frame)
         self.sockets = Sockets(clock)
@@ -188,7 +197,23 @@ def run(settings: Settings) -> None:
     """Until SIGINT or SIGTERM. Raises one of REFUSALS."""
     configure_logging(settings.log_format, settings.log_level)
     data = Path(settings.data)
+    with contextlib.ExitStack() as listeners:
+        # First the port: a start that cannot be reached must not leave a log behind.
+        public = listeners.enter_context(listen(settings.host, settings.port))
+        operator = listeners.enter_context(listen("127.0.0.1", 0))
+        _claim(data)
+        _run(settings, data, public, operator)
+
+
+def _claim(data: Path) -> None:
+    """Makes the directory. Raises DirectoryRefused when it holds something and no exchange."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = {path.name for path in data.iterdir()}
+    if held and not held & MARKS and not any(name.endswith(".log") for name in held):
+        raise DirectoryRefused(f"{data} is not empty and holds no exchange; use a directory of its own")
+
+
+def _run(settings: Settings, data: Path, public: socket.socket, operator: socket.socket) -> None:
     begin = time.monotonic()
     options = settings.engine
     engine = Engine.open(
@@ -203,7 +228,7 @@ def run(settings: Settings) -> None:
         _report_recovery(engine, data)
         keys, database = open_keys(data, SystemClock())
         try:
-            uvloop.run(_serve(engine, keys, settings, begin))
+            uvloop.run(_serve(engine, keys, settings, begin, public, operator))
         finally:
             database.close()
     finally:
@@ -222,11 +247,16 @@ def _report_recovery(engine: Engine, data: Path) -> None:
         logger.warning("the journal noticed something", finding=finding)
 
 
-async def _serve(engine: Engine, keys: KeyService, settings: Settings, begin: float) -> None:
+async def _serve(
+    engine: Engine,
+    keys: KeyService,
+    settings: Settings,
+    begin: float,
+    public: socket.socket,
+    operator: socket.socket,
+) -> None:
     limits = settings.limits
     raise_descriptor_limit(WANTED_DESCRIPTORS)
-    public = listen(settings.host, settings.port)
-    operator = listen("127.0.0.1", 0)
     exchange = Exchange(engine, keys, settings)
     stop, stop_servers = asyncio.Event(), asyncio.Event()
     stop_on_signals(stop)

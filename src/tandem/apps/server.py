@@ -74,6 +74,11 @@ class _Server(Server):
         yield
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """A text frame that is not UTF-8 is the client's mistake, and no error of ours in the log."""
+    return not str(record.msg).startswith("Invalid UTF-8")
+
+
 async def serve(
     app: Any,
     listener: socket.socket,
@@ -89,7 +94,9 @@ async def serve(
     limits = limits or ConnectionLimits()
     shared = Connections(limits)
     # Its messages carry whole URLs, in which there are listen keys and signatures.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.setLevel(logging.WARNING)
+    uvicorn_log.addFilter(_is_ours)
     config = Config(
         app,
         http=partial(HttpConnection, shared=shared),  # type: ignore[arg-type]
