@@ -133,7 +133,8 @@ impl fmt::Display for Error {
             ),
             Self::Version { file, found } => write!(
                 f,
-                "{file} has format version {found}, this build knows {}; nothing was changed. Use a newer build",
+                "{file} was written by a newer version: it has format version {found}, this build knows {}; nothing was changed. \
+                 Use a newer build",
                 crate::format::FORMAT_VERSION
             ),
             Self::Damage(finding) => write!(
@@ -176,6 +177,8 @@ pub enum Severity {
     Note,
     /// Bytes are not what was written, but everything acknowledged is proven to be there.
     Warning,
+    /// Written by a newer version: nothing here can say whether it is sound.
+    Newer,
     /// Something that was stored cannot be read back.
     Damage,
 }

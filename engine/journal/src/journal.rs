@@ -190,13 +190,6 @@ impl Journal {
         Ok(appended)
     }
 
-    /// `write_reserved` and `sync`.
-    pub fn append_reserved<P: AsRef<[u8]>>(&mut self, batch: &[(u64, P)]) -> Result<Appended> {
-        let appended = self.write_reserved(batch)?;
-        self.sync()?;
-        Ok(appended)
-    }
-
     /// The last written seq; 0 in an empty log.
     pub fn last_seq(&self) -> u64 {
         self.last.seq

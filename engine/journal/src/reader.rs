@@ -40,6 +40,8 @@ pub struct VerifySummary {
     pub running_hash: RunningHash,
     /// How many findings are `Severity::Damage`.
     pub damages: usize,
+    /// How many findings are `Severity::Newer`.
+    pub newer: usize,
     /// How many findings are `Severity::Warning`.
     pub warnings: usize,
 }
@@ -85,13 +87,17 @@ impl Reader {
 
     /// Passes every valid record from `from_seq` on to `visit`, in order; a torn end is where the log ends.
     ///
-    /// Errors: as for `Journal::open`; nothing is repaired.
+    /// Errors: as for `Journal::open`, `History` when the log begins after `from_seq`; nothing is repaired.
     pub fn visit(
         &self,
         from_seq: u64,
         mut visit: impl FnMut(Record<'_>) -> std::result::Result<(), VisitError>,
     ) -> Result<()> {
         let first_seqs = list_segments(self.storage.as_ref())?;
+        if let Some(first_seq) = first_seqs.first().filter(|first_seq| **first_seq > from_seq.max(1)) {
+            let what = format!("the log begins here; seq {from_seq} is wanted, which is gone or was never here");
+            return Err(Error::History(Finding::damage(&segment_name(*first_seq), 0, Some(from_seq), what)));
+        }
         let from = first_seqs.iter().rposition(|first_seq| *first_seq <= from_seq).unwrap_or(0);
         let mut next = match first_seqs.get(from) {
             Some(first_seq) => Some(open_segment(self.storage.as_ref(), *first_seq, None, false)?),
@@ -140,8 +146,11 @@ impl Reader {
                 check.segment(*header, seal, next);
             }
         }
-        check.records_before_the_log();
-        check.snapshots_beyond_the_log();
+        // What a newer version wrote may hold what is missing.
+        if check.summary.newer == 0 {
+            check.records_before_the_log();
+            check.snapshots_beyond_the_log();
+        }
         Ok(check.summary)
     }
 }
@@ -149,6 +158,7 @@ impl Reader {
 fn finding_of(error: Error, file: &str) -> Finding {
     match error {
         Error::Damage(finding) | Error::History(finding) => finding,
+        Error::Version { .. } => Finding::new(Severity::Newer, file, 8, None, error.to_string()),
         other => Finding::damage(file, 0, None, other.to_string()),
     }
 }
@@ -165,6 +175,7 @@ impl<F: FnMut(Finding)> Check<'_, F> {
     fn report(&mut self, finding: Finding) {
         match finding.severity {
             Severity::Damage => self.summary.damages += 1,
+            Severity::Newer => self.summary.newer += 1,
             Severity::Warning => self.summary.warnings += 1,
             Severity::Note => {}
         }

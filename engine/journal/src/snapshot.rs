@@ -212,17 +212,30 @@ impl SnapshotStore {
     ///
     /// Errors: `Identity` (never passed over), `Io`.
     pub fn newest(&self) -> Result<FoundSnapshot> {
-        let mut found = FoundSnapshot::default();
-        for seq in self.list()? {
-            match self.load(seq) {
-                Ok(snapshot) => {
-                    found.snapshot = Some(snapshot);
-                    break;
-                }
-                Err(error) => found.findings.push(passed_over(seq, error)?),
+        let (snapshot, findings) = self.newest_that(u64::MAX, Ok)?;
+        Ok(FoundSnapshot { snapshot, findings })
+    }
+
+    /// What `restore` makes of the newest snapshot up to a seq that verifies and that it does not refuse; the refused
+    /// ones are reported and passed over as well.
+    ///
+    /// Errors: `Identity` (never passed over), `Io`.
+    pub fn newest_that<T>(
+        &self,
+        seq_max: u64,
+        mut restore: impl FnMut(Snapshot) -> std::result::Result<T, String>,
+    ) -> Result<(Option<T>, Vec<Finding>)> {
+        let mut findings = Vec::new();
+        for seq in self.list()?.into_iter().filter(|seq| *seq <= seq_max) {
+            let loaded = self.load(seq).and_then(|snapshot| {
+                restore(snapshot).map_err(|what| Error::damage(&snapshot_name(seq), HEADER as u64, Some(seq), what))
+            });
+            match loaded {
+                Ok(restored) => return Ok((Some(restored), findings)),
+                Err(error) => findings.push(passed_over(seq, error)?),
             }
         }
-        Ok(found)
+        Ok((None, findings))
     }
 
     fn exclusive(&self) -> Result<MutexGuard<'_, Option<String>>> {

@@ -504,4 +504,8 @@ fn a_newer_format_is_named_and_never_taken_for_damage() {
     let before = contents(&storage);
     assert!(matches!(reopen(&storage, &small(), MAX), Err(Error::Version { found: 2, .. })));
     assert_eq!(contents(&storage), before);
+    let findings = verify(&storage);
+    let found: Vec<_> = findings.iter().map(|finding| (finding.file.as_str(), finding.severity)).collect();
+    assert_eq!(found, [(last.as_str(), Severity::Newer), (newest, Severity::Newer)]);
+    assert!(findings.iter().all(|finding| finding.what.contains("newer version")), "{findings:?}");
 }

@@ -35,7 +35,7 @@ fn a_failed_sync_poisons_for_good_and_is_never_retried() {
         for _ in 0..3 {
             assert!(matches!(journal.sync(), Err(Error::Poisoned { .. })));
             assert!(matches!(journal.append(&batch(6, 1, 100)), Err(Error::Poisoned { .. })));
-            assert!(matches!(journal.append_reserved(&batch(6, 1, 100)), Err(Error::Poisoned { .. })));
+            assert!(matches!(journal.write_reserved(&batch(6, 1, 100)), Err(Error::Poisoned { .. })));
         }
         assert_eq!((storage.ops(), journal.durable_seq()), (ops, 3), "no storage call after the failure");
     }
@@ -130,7 +130,8 @@ fn a_full_disk_refuses_whole_batches_keeps_a_reserve_and_recovers_by_itself() {
     assert_eq!(journal.last_seq(), acked);
 
     let mut reserved = 0;
-    while let Ok(appended) = journal.append_reserved(&batch(acked + 1, 1, 100)) {
+    while let Ok(appended) = journal.write_reserved(&batch(acked + 1, 1, 100)) {
+        journal.sync().unwrap();
         (acked, reserved) = (appended.last_seq, reserved + 1);
     }
     assert!(reserved >= 4, "{reserved} reserved writes");
@@ -378,6 +379,13 @@ fn equal_histories_have_equal_hashes_however_they_were_written() {
         })
         .unwrap();
     assert_eq!(seen, (20..=50).collect::<Vec<u64>>());
+    let first = one.names().into_iter().find(|name| name.ends_with(".log")).unwrap();
+    let second = one.names().into_iter().filter(|name| name.ends_with(".log")).nth(1).unwrap();
+    let later = one.fork();
+    later.tamper(&first, None);
+    let later = Reader::new(Arc::new(later), Locking::None).unwrap();
+    let error = later.visit(1, |record| panic!("seq {}", record.seq)).unwrap_err();
+    assert!(matches!(&error, Error::History(finding) if finding.file == second), "{error}");
     let summary = reader.verify(|finding| panic!("{finding}")).unwrap();
     assert_eq!((summary.records, summary.last_seq, summary.running_hash), (50, 50, left.running_hash()));
 }

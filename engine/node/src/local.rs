@@ -10,6 +10,7 @@ use tandem_journal::{
 };
 
 use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
+use crate::notice::say;
 use crate::snapshots::Store;
 use crate::stats::{Stats, nanoseconds};
 
@@ -18,6 +19,9 @@ const BATCHES_AHEAD: usize = 4;
 
 /// How much is appended before the log is measured again.
 const MEASURE_EVERY_BYTES: u64 = 16 << 20;
+
+/// How far the clock may be behind the log before it is said; less is usual when a clock is set.
+const BEHIND_MIN_S: u64 = 2;
 
 /// Wall-clock microseconds; the log makes them monotonic.
 pub type Clock = Box<dyn FnMut() -> u64 + Send>;
@@ -38,6 +42,8 @@ pub struct LocalLog {
     sender: SyncSender<Records>,
     stats: Arc<Stats>,
     unmeasured_bytes: u64,
+    /// It was said that the clock is behind the log.
+    is_behind: bool,
 }
 
 /// The reading end: what this process appended, as nobody else can.
@@ -52,12 +58,14 @@ pub fn local_log(
 ) -> (LocalLog, LocalTail) {
     let (sender, receiver) = sync_channel(BATCHES_AHEAD);
     measure_log(storage.as_ref(), &stats);
-    (LocalLog { journal, storage, clock, sender, stats, unmeasured_bytes: 0 }, LocalTail(receiver))
+    let mut log = LocalLog { journal, storage, clock, sender, stats, unmeasured_bytes: 0, is_behind: false };
+    log.time_us();
+    (log, LocalTail(receiver))
 }
 
 impl Log for LocalLog {
     fn append(&mut self, entries: Entries, space: Space) -> Result<(), AppendError> {
-        let time_us = (self.clock)().max(self.journal.last_time_us());
+        let time_us = self.time_us();
         let appended = match self.write(&entries, time_us, space) {
             Ok(appended) => appended,
             Err(Error::DiskFull { .. }) => return Err(AppendError::Full(entries)),
@@ -92,6 +100,20 @@ impl Log for LocalLog {
 }
 
 impl LocalLog {
+    /// The clock's, but never less than the last record's: a clock that was once far ahead stops the log's time until it
+    /// gets there again, which somebody has to know.
+    fn time_us(&mut self) -> u64 {
+        let (now_us, last_us) = ((self.clock)(), self.journal.last_time_us());
+        let ahead_s = last_us.saturating_sub(now_us) / 1_000_000;
+        self.stats.log_ahead_s.set(ahead_s);
+        let is_behind = ahead_s >= BEHIND_MIN_S;
+        if is_behind && !self.is_behind {
+            say(format_args!("warning: the clock is {ahead_s} s behind the log, whose time stands still until then"));
+        }
+        self.is_behind = is_behind;
+        now_us.max(last_us)
+    }
+
     fn write(&mut self, entries: &Entries, time_us: u64, space: Space) -> Result<Appended, Error> {
         let batch: Vec<(u64, &[u8])> = entries.iter().map(|(_, payload)| (time_us, payload)).collect();
         match space {

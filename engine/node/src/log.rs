@@ -64,24 +64,18 @@ impl Entries {
 
     /// Turns what was appended at one time into what comes out of a tail, without copying the payloads.
     pub fn into_records(self, first_seq: u64, time_us: u64, hash: u128) -> Records {
-        let list = self.list.iter().map(|entry| RecordEnd { end: entry.end, time_us }).collect();
-        Records { first_seq, bytes: self.bytes, list, hash }
+        Records { first_seq, time_us, bytes: self.bytes, list: self.list, hash }
     }
 }
 
-/// Consecutive durable commands as they come out of a log.
-#[derive(Debug, Default)]
+/// Consecutive durable commands of one time, as they come out of a log.
+#[derive(Debug)]
 pub struct Records {
     first_seq: u64,
-    bytes: Vec<u8>,
-    list: Vec<RecordEnd>,
-    hash: u128,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct RecordEnd {
-    end: u32,
     time_us: u64,
+    bytes: Vec<u8>,
+    list: Vec<Entry>,
+    hash: u128,
 }
 
 /// One of [`Records`].
@@ -96,20 +90,6 @@ pub struct Record<'a> {
 }
 
 impl Records {
-    /// An empty run of records whose first will have this seq.
-    pub fn starting_at(first_seq: u64) -> Self {
-        Self { first_seq, ..Self::default() }
-    }
-
-    /// Adds the next record; `hash` is the log's running hash after it.
-    pub fn push(&mut self, time_us: u64, hash: u128, payload: &[u8]) {
-        self.bytes.extend_from_slice(payload);
-        let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        assert!(end < u32::MAX, "a run of records passed 4 GiB");
-        self.list.push(RecordEnd { end, time_us });
-        self.hash = hash;
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.list.len()
@@ -131,7 +111,7 @@ impl Records {
         self.list.iter().zip(self.first_seq..).map(move |(record, seq)| {
             let payload = &self.bytes[start..record.end as usize];
             start = record.end as usize;
-            Record { seq, time_us: record.time_us, payload }
+            Record { seq, time_us: self.time_us, payload }
         })
     }
 }

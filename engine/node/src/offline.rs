@@ -25,7 +25,7 @@ pub struct Problem {
 /// What [`verify`] saw.
 #[derive(Clone, Debug, Default)]
 pub struct Verified {
-    /// Nothing is damaged and everything fits.
+    /// Nothing is damaged or of a newer version, and everything fits.
     pub is_ok: bool,
     /// The last command that could be applied.
     pub seq: u64,
@@ -63,9 +63,9 @@ pub struct FundsOf {
 pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
     let reader = Reader::open(path, Locking::None)?;
     let mut verified = Verified::default();
-    let mut is_damaged = false;
+    let mut is_unsound = false;
     let summary = reader.verify(|finding| {
-        is_damaged |= finding.severity == Severity::Damage;
+        is_unsound |= finding.severity >= Severity::Newer;
         verified.findings.push(problem_of(finding));
     })?;
     verified.records = summary.records;
@@ -73,16 +73,18 @@ pub fn verify(path: impl AsRef<Path>) -> Result<Verified, Error> {
     verified.snapshots = summary.good_snapshots;
     // Damaged ones are among the findings already.
     let mut snapshots: Vec<Snapshot> = reader.snapshots()?.into_iter().filter_map(Result::ok).collect();
+    // Nothing replays to one that the log does not reach back to.
+    snapshots.retain(|snapshot| snapshot.seq + 1 >= summary.first_seq);
     snapshots.sort_unstable_by_key(|snapshot| std::cmp::Reverse(snapshot.seq));
     let replayed = Replayed::start(snapshots, summary.first_seq).and_then(|replayed| replayed.run(&reader));
     match replayed {
         Ok(core) => verified.read(&core),
         Err(problem) => {
-            is_damaged = true;
+            is_unsound = true;
             verified.findings.push(problem);
         }
     }
-    verified.is_ok = !is_damaged;
+    verified.is_ok = !is_unsound;
     Ok(verified)
 }
 

@@ -152,11 +152,6 @@ impl Queue {
     pub fn is_closed(&self) -> bool {
         self.state.lock().is_closed
     }
-
-    /// Identifies this process in the origin of its commands.
-    pub fn session(&self) -> u64 {
-        self.session
-    }
 }
 
 impl State {

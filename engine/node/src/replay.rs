@@ -42,7 +42,7 @@ impl Replay {
     /// Replays what follows `core` up to `last_seq`.
     pub fn new(reader: Reader, core: Core, last_seq: u64) -> Self {
         // No session: these commands were sent in earlier lives.
-        Self { reader, replica: Replica::new(core, 0, 0), last_seq }
+        Self { reader, replica: Replica::new(core, 0, None), last_seq }
     }
 
     /// Publishes everything, waiting for the consumer. `expected` is what the replica has come to, which does not

@@ -12,7 +12,7 @@ use crate::log::Record;
 /// See the module.
 pub struct Replica {
     core: Core,
-    session: u64,
+    session: Option<u64>,
     levels: Levels,
     watched: Watched,
     markets: Vec<MarketFacts>,
@@ -32,8 +32,8 @@ struct MarketFacts {
 
 impl Replica {
     /// Follows on from `core`, at which the log's running hash is `hash`; `session` is the one whose numbers the
-    /// outcomes carry.
-    pub fn new(core: Core, hash: u128, session: u64) -> Self {
+    /// outcomes carry, if any.
+    pub fn new(core: Core, hash: u128, session: Option<u64>) -> Self {
         let (levels, watched) = (Levels::default(), Watched::default());
         let (markets, touched) = (Vec::new(), Vec::new());
         let mut replica = Self { core, session, levels, watched, markets, time_us: 0, hash: Some(hash), touched };
@@ -115,7 +115,7 @@ impl Replica {
         };
         self.levels.before(&self.core, &command);
         self.core.apply_command(seq, time, origin, &command, events)?;
-        Ok(if origin.session == self.session { origin.number } else { 0 })
+        Ok(if Some(origin.session) == self.session { origin.number } else { 0 })
     }
 
     /// Adds the balances of watched accounts that these events touched, each once, by account and asset.

@@ -62,6 +62,8 @@ stats!(
     snapshot_write_ns,
     /// Size of the log.
     log_bytes,
+    /// Seconds by which the log's time is ahead of the clock, at the last append; the log's time stands still meanwhile.
+    log_ahead_s,
     /// 1 while orders are refused for lack of space.
     disk_full,
 );

@@ -65,10 +65,11 @@ impl Tail for Follower {
             }
             self.log.0.1.wait(&mut log);
         }
-        let mut records = Records::starting_at(self.next as u64 + 1);
-        log[self.next..].iter().for_each(|payload| records.push(1, 0, payload));
+        let mut entries = Entries::default();
+        log[self.next..].iter().for_each(|payload| entries.push(0, false, payload));
+        let first_seq = self.next as u64 + 1;
         self.next = log.len();
-        Ok(Some(records))
+        Ok(Some(entries.into_records(first_seq, 1, 0)))
     }
 }
 
@@ -76,7 +77,7 @@ fn node_on(log: &SharedLog, session: u64) -> Node {
     let is_closed = Arc::new(AtomicBool::new(false));
     let writer = Writer { log: log.clone(), is_closed: Arc::clone(&is_closed) };
     let follower = Follower { log: log.clone(), is_closed, next: 0 };
-    let replica = Replica::new(Core::new(), 0, session);
+    let replica = Replica::new(Core::new(), 0, Some(session));
     let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
     let on_fatal = Arc::new(|fatal: Fatal| assert_eq!(Some(fatal), None));
     let settings = Settings { session, queue_limit: 10_000, snapshot_every: 10, on_fatal };
@@ -143,7 +144,7 @@ fn a_thread_that_panics_ends_the_node() {
     let noted = Arc::clone(&fatals);
     let log = SharedLog::default();
     let writer = Writer { log, is_closed: Arc::default() };
-    let replica = Replica::new(Core::new(), 0, 1);
+    let replica = Replica::new(Core::new(), 0, Some(1));
     let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
     let on_fatal = Arc::new(move |fatal| noted.lock().push(fatal));
     let settings = Settings { session: 1, queue_limit: 10, snapshot_every: 10, on_fatal };
@@ -168,7 +169,7 @@ impl Store for CountingStore {
 #[test]
 fn a_broken_state_ends_the_node_and_gets_into_no_snapshot() {
     let mut core = Core::new();
-    let mut apply = |core: &mut Core, seq| core.apply(Seq(seq), TimeUs(seq), b"no command", &mut Vec::new());
+    let apply = |core: &mut Core, seq| core.apply(Seq(seq), TimeUs(seq), b"no command", &mut Vec::new());
     apply(&mut core, 1).unwrap();
     let sound = core.clone();
     apply(&mut core, 7).unwrap_err();
@@ -179,7 +180,7 @@ fn a_broken_state_ends_the_node_and_gets_into_no_snapshot() {
         let writer = Writer { log: SharedLog::default(), is_closed: Arc::clone(&is_closed) };
         let follower = Follower { log: writer.log.clone(), is_closed, next: 0 };
         let start = Start {
-            replica: Replica::new(core, 0, 1),
+            replica: Replica::new(core, 0, Some(1)),
             replay: None,
             store: Some(Box::new(store.clone())),
             snapshot_seq: 0,

@@ -216,6 +216,29 @@ fn a_log_of_a_removed_cluster_file_keeps_its_identity() {
     assert_ne!(open(&FaultStorage::new()).recovery.cluster_id, first);
 }
 
+#[test]
+fn a_clock_that_is_behind_the_log_is_a_gauge_and_time_does_not_fall() {
+    let storage = FaultStorage::new();
+    let far_us = 5_000_000_000_000;
+    let opened = open_with(&storage, Options { clock: Box::new(move || far_us), ..options(&Fatals::default()) });
+    run(&opened.node, setup());
+    assert_eq!(stat(&opened.node, "log_ahead_s"), 0);
+    drop(opened);
+    let mut now_us = far_us - 3_500_000;
+    let clock = move || {
+        now_us += 1_000_000;
+        now_us
+    };
+    let opened = open_with(&storage, Options { clock: Box::new(clock), ..options(&Fatals::default()) });
+    replayed(&opened);
+    assert_eq!(stat(&opened.node, "log_ahead_s"), 2, "said before the first command");
+    assert_eq!(run(&opened.node, [sell(100, 1)])[0].time_us, far_us);
+    assert_eq!(stat(&opened.node, "log_ahead_s"), 1);
+    run(&opened.node, [sell(100, 1)]);
+    assert_eq!(run(&opened.node, [sell(100, 1)])[0].time_us, far_us + 500_000);
+    assert_eq!(stat(&opened.node, "log_ahead_s"), 0);
+}
+
 /// A storage in which somebody else starts while the first start draws an identity.
 struct Racy {
     inner: FaultStorage,
