@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_said_in_one_line(exchange: Exchange, market: Ven
     assert "exists" in refused(exchange, "markets", "add", market.symbol, *options, "--tick-size", "0.01")
     assert "NOPE" in refused(exchange, "markets", "halt", "NOPE")
     tiny = ("--tick-size", "0.00000001", "--step-size", "0.00000001")
-    assert "rules" in refused(exchange, "markets", "add", "TINY", "--base", market.base, "--quote", "USDT", *tiny)
+    assert "tick size" in refused(exchange, "markets", "add", "TINY", "--base", market.base, "--quote", "USDT", *tiny)
     assert "key" in refused(exchange, "keys", "revoke", "x" * 64)
 
 
