@@ -277,7 +277,9 @@ def markets() -> None:
 @click.option("--quote", required=True, help="Asset it is paid in.")
 @click.option("--tick-size", required=True, help="Step of the price.")
 @click.option("--step-size", required=True, help="Step of the quantity.")
-@click.option("--min-notional", help="Least value of an order.")
+@click.option(
+    "--min-notional", help="Least value of an order. MARKET orders by quantity then wait for the first trade."
+)
 @click.option("--maker-rate", help="Commission of the maker.  [default: 0.001]")
 @click.option("--taker-rate", help="Commission of the taker.  [default: 0.001]")
 @click.option("--max-orders", type=click.IntRange(1, 2**31), help="Open orders per account.  [default: 200]")
