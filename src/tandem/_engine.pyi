@@ -131,7 +131,8 @@ class Engine:
 
     def stats(self) -> dict[str, int]:
         """Counters and gauges for /metrics: commands, batches, syncs, sync_ns_total, queue, last_seq, snapshot_seq,
-        log_bytes, disk_full (0/1), and so on."""
+        log_bytes, disk_full (0/1), findings (doubts that kept the journal from dropping old files), log_ahead_s (by how
+        much the log's time is ahead of the clock), and so on."""
 
     def is_accepting(self) -> bool:
         """False while the disk is too full to take orders, and after `close`."""

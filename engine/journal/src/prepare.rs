@@ -27,11 +27,13 @@ pub(crate) struct Preparer {
     min_free_bytes: u64,
     in_background: bool,
     state: State,
+    /// The last attempt found no room, though there had seemed to be some.
+    is_refused: bool,
 }
 
 impl Preparer {
     pub fn new(storage: Arc<dyn Storage>, segment_bytes: u64, min_free_bytes: u64, in_background: bool) -> Self {
-        Self { storage, segment_bytes, min_free_bytes, in_background, state: State::Missing }
+        Self { storage, segment_bytes, min_free_bytes, in_background, state: State::Missing, is_refused: false }
     }
 
     /// Takes over the spare of an earlier run when it is whole, so that a start on a full disk keeps its reserve.
@@ -54,9 +56,13 @@ impl Preparer {
         matches!(self.state, State::Ready(_))
     }
 
-    /// True when there is no spare and none is being made.
+    /// True when there is no spare and none is being made, or only once more after there was no room.
     pub fn is_missing(&self) -> bool {
-        matches!(self.state, State::Missing)
+        match self.state {
+            State::Missing => true,
+            State::Working(_) => self.is_refused,
+            State::Ready(_) => false,
+        }
     }
 
     /// Starts the work when the spare is missing and there is room; collects what has been done. Never waits for
@@ -130,7 +136,9 @@ impl Preparer {
 
     fn finish(&mut self, outcome: Outcome) -> Result<()> {
         self.state = State::Missing;
-        if let Some(file) = outcome? {
+        let spare = outcome?;
+        self.is_refused = spare.is_none();
+        if let Some(file) = spare {
             self.state = State::Ready(file);
         }
         Ok(())

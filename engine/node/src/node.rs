@@ -282,7 +282,7 @@ impl<L: Log> Appender<'_, L> {
             match self.log.append(entries, Space::Ordinary) {
                 Ok(()) => {
                     self.set_full(false);
-                    // Before it is full: what is dropped then lies before the snapshot before the newest.
+                    // Before it is full: what is dropped then lies before the last but one snapshot.
                     self.shared.snapshots.press(self.log.is_running_out());
                     self.shared.stats.batches.add(1);
                     self.shared.stats.batch_sizes.record(count);
@@ -422,14 +422,10 @@ fn run_snapshots(shared: &Shared, messages: &Receiver<Message>, store: Option<Bo
                     take_state(shared, &replica);
                 }
             }
-            Some(Message::State(state)) => {
-                let started = Instant::now();
-                match writer.write(&state) {
-                    Ok(is_written) => pace.tried(started.elapsed(), is_written && !shared.snapshots.is_pressed()),
-                    Err(fatal) => return shared.die(fatal),
-                }
-                shared.snapshots.end();
-            }
+            Some(Message::State(state)) => match writer.write(&state) {
+                Ok(is_written) => pace.tried(is_written && !shared.snapshots.is_pressed()),
+                Err(fatal) => return shared.die(fatal),
+            },
             Some(Message::Close) => return,
         }
     }
@@ -453,11 +449,15 @@ impl SnapshotWriter<'_> {
         let mut payload = Vec::new();
         core.snapshot(&mut payload);
         let written = self.store.write(core, *hash, &payload).map_err(Fatal::Storage)?;
+        if written.is_ok() {
+            self.shared.snapshots.written(core.seq().0);
+        }
+        // Whoever sees it counted may count on the next one.
+        self.shared.snapshots.end();
         let stats = &self.shared.stats;
         stats.snapshot_bytes.set(payload.len() as u64);
         match written {
             Ok(findings) => {
-                self.shared.snapshots.written(core.seq().0);
                 stats.snapshot_seq.set(core.seq().0);
                 stats.snapshot_write_ns.set(nanoseconds(started.elapsed()));
                 stats.snapshots.add(1);

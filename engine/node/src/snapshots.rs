@@ -25,7 +25,7 @@ pub trait Store: Send {
 
 /// What the snapshot thread is told.
 pub enum Message {
-    /// The log needs room: take some, but not one after the other.
+    /// The log begins to need room.
     Pressed,
     /// Take one, unless somebody does already.
     Requested,
@@ -135,14 +135,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(64);
 /// When to try again without being asked.
 pub struct Pace {
     pause: Duration,
-    /// Before it, not even the beginning of a need is answered.
-    not_before: Instant,
     again: Option<Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { pause: PAUSE_MIN, not_before: Instant::now(), again: None }
+        Self { pause: PAUSE_MIN, again: None }
     }
 }
 
@@ -162,17 +160,16 @@ impl Pace {
         }
     }
 
-    /// The log begins to need room: try at once, unless that was just done.
+    /// The log begins to need room: try at once, while it still grows. Only what is kept since then is kept when it is
+    /// full, for pruning goes by the older one of two snapshots.
     pub fn press(&mut self) {
         self.pause = PAUSE_MIN;
-        self.again = Some(self.not_before);
+        self.again = Some(Instant::now());
     }
 
-    /// One was tried, which took so long; `is_enough`: it was written, and the log does not need more room.
-    pub fn tried(&mut self, took: Duration, is_enough: bool) {
+    /// One was tried; `is_enough`: it was written, and the log does not need more room.
+    pub fn tried(&mut self, is_enough: bool) {
         let now = Instant::now();
-        // A need that comes and goes does not keep the thread busy.
-        self.not_before = now + 3 * took;
         (self.again, self.pause) = match is_enough {
             true => (None, PAUSE_MIN),
             false => (Some(now + self.pause), (2 * self.pause).min(PAUSE_MAX)),
