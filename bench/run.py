@@ -120,66 +120,77 @@ def sync_latency(folder: Path, count: int = 2_000) -> dict[str, Any]:
     }
 
 
+Lines = list[dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what it is, how it is measured, which figures it shows, what the goal is."""
+    """A line of the table: what it is, who measures it, which of the measured figures it shows, what the goal is.
+
+    Rows with the same source share one measurement a round.
+    """
 
     name: str
-    measure: Callable[[], dict[str, Any]]
+    source: Callable[[], Lines]
     figures: tuple[str, ...]
     goal: str = ""
+    key: str = ""
+    """The "name" of the source's line, where it has several."""
 
 
 LATENCY = ("p50_us", "p99_us", "p999_us")
+SATURATION = ("per_second", "p99_us")
 
 
 def engine_rows() -> list[Row]:
-    """Rust benches print their own median of 5, so one call each is a round."""
+    """Rust benches print their own median of 5 runs; one call each is a round."""
 
-    def example(name: str, key: str) -> Callable[[], dict[str, Any]]:
-        def measure() -> dict[str, Any]:
-            lines = run_json(RELEASE / "examples" / name)
-            return next(line for line in lines if line["name"] == key)
+    def example(name: str) -> Callable[[], Lines]:
+        return lambda: run_json(RELEASE / "examples" / name)
 
-        return measure
-
+    book, core, durable = example("bench_book"), example("bench_core"), example("durable_bench")
     return [
+        Row("matching only, commands", book, ("per_second",), "12 M/s (best C++ engines: 10 and 12 M/s)", "book"),
+        Row("full core, commands", core, ("per_second",), "4 M/s", "core"),
+        Row("memory per resting order", core, ("bytes",), "< 300 bytes", "core_bytes_per_resting_order"),
+        Row("memory per account", core, ("bytes",), "1 M accounts < 1 GB", "core_bytes_per_account"),
         Row(
-            "matching only, commands/s", example("bench_book", "book"), ("per_second",), "12 M (best C++ here 10-12 M)"
-        ),
-        Row("full core, commands/s", example("bench_core", "core"), ("per_second",), "4 M"),
-        Row(
-            "durable commands/s (log + fdatasync + apply)",
-            example("durable_bench", "durable_commands"),
+            "durable commands (log + fdatasync + apply, pipelined)",
+            durable,
             ("per_second",),
-            "1 M",
+            "1 M/s",
+            "durable_commands",
         ),
+        Row("restart with 1 M commands in the tail", durable, ("open_seconds",), "< 5 s", "restart"),
     ]
 
 
 def rest_rows(exchange: Exchange, folder: Path, seconds: int) -> list[Row]:
-    def load(what: str, rate: int, connections: int) -> Callable[[], dict[str, Any]]:
-        return lambda: exchange.load(what, rate, seconds, connections)
+    def load(what: str, rate: int, connections: int) -> Callable[[], Lines]:
+        return lambda: [exchange.load(what, rate, seconds, connections)]
 
     return [
-        Row("limit: one fdatasync", lambda: sync_latency(folder), LATENCY),
+        Row("limit: one fdatasync", lambda: [sync_latency(folder)], LATENCY),
         Row("limit: empty request (ping) at 500/s", load("ping", 500, 16), LATENCY),
         Row("REST order, 500/s", load("order", 500, 16), LATENCY, "p99 < 2 ms, p99.9 < 10 ms"),
         Row("limit: empty request (ping) at 2000/s", load("ping", 2000, 32), LATENCY),
         Row("REST order, 2000/s", load("order", 2000, 32), LATENCY),
-        Row("limit: empty request (ping), saturation", load("ping", 0, 64), ("per_second", "p99_us")),
-        Row("REST order, saturation", load("order", 0, 64), ("per_second", "p99_us"), "25 k/s with p99 < 20 ms"),
+        Row("limit: empty request (ping), saturation", load("ping", 0, 64), SATURATION),
+        Row("REST order, saturation", load("order", 0, 64), SATURATION, "25 k/s with p99 < 20 ms"),
     ]
 
 
 def measure(rows: list[Row], rounds: int) -> dict[str, dict[str, list[float]]]:
     taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(rounds):
+        measured: dict[Callable[[], Lines], Lines] = {}
         for row in rows:
-            print(f"  round {number + 1}/{rounds}: {row.name}", file=sys.stderr, flush=True)
-            result = row.measure()
+            if row.source not in measured:
+                print(f"  round {number + 1}/{rounds}: {row.name}", file=sys.stderr, flush=True)
+                measured[row.source] = row.source()
+            line = next(line for line in measured[row.source] if not row.key or line["name"] == row.key)
             for figure in row.figures:
-                taken[row.name][figure].append(result[figure])
+                taken[row.name][figure].append(line[figure])
     return taken
 
 
@@ -197,22 +208,35 @@ def machine() -> str:
 
 
 def table(rows: list[Row], taken: dict[str, dict[str, list[float]]]) -> str:
-    lines = ["| what | median of rounds (min..max) | goal |", "|---|---|---|"]
+    lines = ["| what | median of rounds (min..max); latencies in ms | goal |", "|---|---|---|"]
     for row in rows:
         cells = []
         for figure in row.figures:
             values = taken[row.name][figure]
             median, low, high = statistics.median(values), min(values), max(values)
-            cells.append(
-                f"{figure.removesuffix('_us')} {show(figure, median)} ({show(figure, low)}..{show(figure, high)})"
-            )
+            text = f"{LABELS[figure]} {show(figure, median)} ({show(figure, low)}..{show(figure, high)})"
+            cells.append(text.strip())
         lines.append(f"| {row.name} | {', '.join(cells)} | {row.goal} |")
     return "\n".join(lines)
 
 
+LABELS = {
+    "per_second": "",
+    "bytes": "",
+    "open_seconds": "",
+    "p50_us": "p50",
+    "p99_us": "p99",
+    "p999_us": "p99.9",
+}
+
+
 def show(figure: str, value: float) -> str:
     if figure.endswith("_us"):
-        return f"{value / 1000:.2f} ms"
+        return f"{value / 1000:.2f}"
+    if figure == "bytes":
+        return f"{value:.0f} B"
+    if figure == "open_seconds":
+        return f"{value:.2f} s"
     return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{value / 1e3:.1f} k/s"
 
 

@@ -149,10 +149,11 @@ fn run_connection(plan: &Plan, counter: &AtomicU64, barrier: &Barrier) -> io::Re
         if intended >= end {
             return Ok(outcome);
         }
+        // Made and signed before its time, so that only the server's work counts.
+        write_request(plan, number, &mut request)?;
         if let Some(wait) = intended.checked_sub(start.elapsed()) {
             thread::sleep(wait);
         }
-        write_request(plan, number, &mut request)?;
         let sent = scheduled.unwrap_or_else(|| start.elapsed());
         writer.write_all(&request)?;
         let status = read_answer(&mut reader, &mut scratch)?;
