@@ -184,6 +184,12 @@ async def test_a_fault_of_the_database_is_told(desk: Desk) -> None:
     assert answer == (503, {"error": "tandem.db: database is locked"})
 
 
+async def test_an_answer_that_does_not_come_is_no_refusal(desk: Desk) -> None:
+    desk.keys.error = TimeoutError()
+    status, answer = await desk.ask("DELETE", "/keys", {"apiKey": "key0"})
+    assert (status, answer["error"]) == (504, "no answer in time; the outcome is unknown: look before you try again")
+
+
 async def test_an_exchange_that_is_stopping_says_so(desk: Desk) -> None:
     desk.engine.close()
     assert await desk.ask("POST", "/accounts", {"name": "dave"}) == (

@@ -1,5 +1,6 @@
 """The demo's set-up ends in the same place whatever happened to an earlier one; its bots keep a book."""
 
+import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -10,9 +11,14 @@ from typing import Any
 import pytest
 
 from tandem.admin.service import AdminService
-from tandem.apps.demo import ASSETS, DEMO_FILE, FUNDS, MARKETS, DemoMarket, DemoRefused, prepare
-from tandem.apps.demo_bots import LEVELS, Walk, ladder, on_step, trim
+from tandem.apps.demo import ASSETS, DEMO_FILE, FUNDS, MAKER, MARKETS, TAKER, DemoMarket, DemoRefused, prepare
+from tandem.apps.demo_bots import LEVELS, Bots, Walk, ladder, on_step, trim
+from tandem.apps.serve import Exchange
+from tandem.domain.trading import FEE_ACCOUNT
+from tandem.identity.service import open_keys
+from tandem.platform.clock import SystemClock
 from tandem.platform.engine import Engine, EngineClient
+from tandem.platform.settings import Settings
 
 COMMANDS = len(ASSETS) + len(MARKETS) + len(FUNDS) * (1 + len(ASSETS))
 KEYS = 2
@@ -124,6 +130,38 @@ async def test_an_exchange_that_the_demo_does_not_fit_is_left_alone(tmp_path: Pa
         await prepare(admin, tmp_path, lambda account, _: {"apiKey": str(account), "secretKey": "s"})
     assert [row["asset"] for row in admin.assets()] == ["BTC"]
     await client.close()
+
+
+async def test_the_bots_trade_and_mend_a_book_that_somebody_emptied(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path / "data"), segment_bytes=1 << 20)
+    keys, database = open_keys(tmp_path / "data", SystemClock())
+    exchange = Exchange(engine, keys, Settings(data=str(tmp_path / "data"), demo=False))
+    await exchange.start()
+    await prepare(exchange.admin, tmp_path, lambda account, _: {"apiKey": str(account), "secretKey": "s"})
+    maker, taker = exchange.admin.account_id(MAKER), exchange.admin.account_id(TAKER)
+    bots = Bots(MARKETS[:1], exchange.operations, maker, taker, 1, seconds=0.01)
+    market = exchange.client.catalog.by_symbol[MARKETS[0].symbol]
+
+    changed = asyncio.Event()
+    exchange.client.add_listener(lambda _: changed.set())
+
+    async def until(is_so: Callable[[], object]) -> None:
+        while not is_so():
+            changed.clear()
+            await changed.wait()
+
+    def is_whole() -> bool:
+        return [len(side) for side in engine.depth(market.id, 100)[1:]] == [LEVELS, LEVELS]
+
+    bots.start()
+    async with asyncio.timeout(20):
+        await until(is_whole)
+        await until(lambda: engine.balances(FEE_ACCOUNT))
+        await exchange.client.submit(engine.cancel_all(maker, market.id))
+        await until(is_whole)
+    await bots.stop()
+    await exchange.stop()
+    database.close()
 
 
 MARKET = DemoMarket("AB", "A", "B", "0.01", "0.001", 100.0, 0.05, 2.0)

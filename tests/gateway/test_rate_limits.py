@@ -137,6 +137,18 @@ def test_a_first_fill_makes_room_for_orders_and_never_goes_below_zero() -> None:
     limits.order_filled(9, NOON, is_maker=True)
 
 
+def test_the_time_of_a_fill_never_moves_the_windows() -> None:
+    """It is the log's, and may stand before or behind the wall clock."""
+    limits = limiter(ten_seconds=10, day=100)
+    use = limits.charge_orders(1, 8, NOON)
+    for log_us in (NOON - DAY, NOON + DAY):
+        limits.order_filled(1, log_us, is_maker=False)
+        assert (use.in_ten_seconds, use.in_day) == (8, 8)
+    limits.order_filled(1, NOON + MINUTE, is_maker=False)
+    assert limits.orders(1, NOON) is use
+    assert (use.in_ten_seconds, use.in_day) == (7, 7)
+
+
 def test_a_limit_of_zero_is_off_and_still_counted() -> None:
     limits = limiter(weight=0, ten_seconds=0, day=0)
     assert limits.charge("1.1.1.1", 10**6, NOON).weight == 10**6

@@ -156,6 +156,8 @@ class OperatorApp:
             return 503, {"error": "the disk is full; nothing was done"}
         except EngineClosed:
             return 503, {"error": "the exchange is stopping; nothing was done"}
+        except TimeoutError:
+            return 504, {"error": "no answer in time; the outcome is unknown: look before you try again"}
         except Fault as error:
             return 503, {"error": str(error)}
 

@@ -21,6 +21,7 @@ from tandem.platform.telemetry import log
 
 LEVELS = 25
 SECONDS = 1.0
+"""From one look at the book to the next; about one trade falls between."""
 DRIFT = 0.00012
 """Standard deviation of one step of the log price."""
 PULL = 0.002
@@ -62,19 +63,27 @@ class Bots:
     """All bots of one exchange: `start` in a running loop, `stop` before the engine closes."""
 
     def __init__(
-        self, markets: tuple[DemoMarket, ...], operations: list[Operation], maker: int, taker: int, seed: int
+        self,
+        markets: tuple[DemoMarket, ...],
+        operations: list[Operation],
+        maker: int,
+        taker: int,
+        seed: int,
+        *,
+        seconds: float = SECONDS,
     ) -> None:
         by_method = {operation.ws_method: operation for operation in operations if operation.ws_method}
         self._maker = Trader(by_method, maker)
         self._taker = Trader(by_method, taker)
         self._markets = markets
         self._seed = seed
+        self._seconds = seconds
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         for number, market in enumerate(self._markets):
             generator = random.Random(self._seed * 1_000 + number)
-            delay = SECONDS * number / len(self._markets)
+            delay = self._seconds * number / len(self._markets)
             task = asyncio.create_task(self._run(market, generator, delay), name=f"bots {market.symbol}")
             task.add_done_callback(_say_why)
             self._tasks.append(task)
@@ -92,9 +101,9 @@ class Bots:
         await asyncio.sleep(delay)
         while True:
             await self._guarded(self._quote(market, walk.step(), generator))
-            await asyncio.sleep(SECONDS * generator.uniform(0.3, 0.5))
+            await asyncio.sleep(self._seconds * generator.uniform(0.3, 0.5))
             await self._guarded(self._take(market, walk.price, generator))
-            await asyncio.sleep(SECONDS * generator.uniform(0.4, 0.6))
+            await asyncio.sleep(self._seconds * generator.uniform(0.4, 0.6))
 
     async def _resume(self, market: DemoMarket, walk: Walk) -> None:
         """Goes on from the price at which the market was left."""
@@ -106,11 +115,11 @@ class Bots:
             walk.price = last
 
     async def _guarded(self, work: Any) -> None:
-        """A halted market, a full disk or a closing exchange must not end the bots."""
+        """A halted market or a disk that is full or stands still must not end the bots."""
         try:
             await work
-        except (ApiError, Overloaded, DiskFull) as error:
-            log(__name__).debug("the bots were refused", error=str(error))
+        except (ApiError, Overloaded, DiskFull, TimeoutError) as error:
+            log(__name__).debug("the bots were refused", error=repr(error))
 
     async def _quote(self, market: DemoMarket, fair: float, generator: random.Random) -> None:
         """Sends the difference between the ladder around `fair` and the orders that rest."""
