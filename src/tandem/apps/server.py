@@ -19,8 +19,6 @@ SEND_BUFFER_BYTES = 256 * 1024
 GRACE_SECONDS = 10
 PING_SECONDS = 20.0
 PONG_SECONDS = 60.0
-SPARE_DESCRIPTORS = 256
-"""Kept for files, so that connections cannot take the log's."""
 
 
 class ListenError(Exception):

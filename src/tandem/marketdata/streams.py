@@ -31,7 +31,6 @@ _DEPTH = re.compile(r"depth(5|10|20)?(?:@(100|1000)ms)?")
 _KLINE = re.compile(r"kline_(\d{1,2}[smhdwM])(@\+08:00)?")
 
 MakeFeed = Callable[[Topic, MarketData, int], feeds.Feed]
-MakeGlobalFeed = Callable[[Topic, MarketData], feeds.Feed]
 
 _SIMPLE: dict[str, MakeFeed] = {
     "trade": feeds.TradeFeed,
