@@ -144,7 +144,8 @@ class EngineClient:
         for number in list(takewhile(newest_expired.__ge__, self._waiting)):
             future = self._waiting.pop(number)
             if not future.done():
-                future.set_exception(TimeoutError())
+                text = f"no answer from the engine in {self._answer_seconds:g} s; the outcome is unknown"
+                future.set_exception(TimeoutError(text))
         self._expiry = loop.call_later(min(self._answer_seconds, 1.0) / 4, self._expire, loop)
 
     def _follow(self) -> None:
