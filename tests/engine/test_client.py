@@ -37,7 +37,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_others_stil
     client = EngineClient(engine, answer_seconds=0.02)
     client.start()
     lost = asyncio.ensure_future(client.submit(NEVER))
-    with pytest.raises(TimeoutError, match="no answer from the engine in 0.02 s; the outcome is unknown"):
+    with pytest.raises(TimeoutError, match=r"no answer from the engine in 0\.02 s; the outcome is unknown"):
         await asyncio.wait_for(lost, 5)
     assert (await client.submit(engine.create_asset("BTC", "Bitcoin", 8))).code == -1
     assert client._waiting == {}
