@@ -78,6 +78,14 @@ struct Fault {
     after: u64,
     error: io::ErrorKind,
     is_sticky: bool,
+    /// Only calls on this file; none: on any.
+    inode: Option<usize>,
+}
+
+impl Fault {
+    fn is_for(&self, op: Op, inode: Option<usize>) -> bool {
+        self.op == op && (self.inode.is_none() || self.inode == inode)
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -234,11 +242,16 @@ impl Disk {
 
     /// Counts the call; fails when the power is off or a fault is due.
     fn begin(&mut self, op: Op, life: u64) -> io::Result<()> {
+        self.begin_on(op, life, None)
+    }
+
+    /// The same for a call on a file.
+    fn begin_on(&mut self, op: Op, life: u64, inode: Option<usize>) -> io::Result<()> {
         if self.is_dead() || life != self.life {
             return Err(Self::power_is_off());
         }
         self.ops += 1;
-        let Some(index) = self.faults.iter().position(|fault| fault.op == op) else {
+        let Some(index) = self.faults.iter().position(|fault| fault.is_for(op, inode)) else {
             return Ok(());
         };
         if self.faults[index].after > 0 {
@@ -325,7 +338,15 @@ impl FaultStorage {
     /// A failing write leaves half of its bytes, with `QuotaExceeded` none of them. A failing sync drops what was pending but leaves it readable,
     /// as Linux does.
     pub fn fail(&self, op: Op, after: u64, error: io::ErrorKind, is_sticky: bool) {
-        hold(&self.disk).faults.push(Fault { op, after, error, is_sticky });
+        hold(&self.disk).faults.push(Fault { op, after, error, is_sticky, inode: None });
+    }
+
+    /// Lets the next sync of this file fail, once, whatever other threads do with other files.
+    pub fn fail_sync_of(&self, name: &str, error: io::ErrorKind) {
+        let mut disk = hold(&self.disk);
+        // A file that is not there is none of any, so that the fault never fires and the test says so.
+        let inode = Some(disk.names.get(name).copied().unwrap_or(usize::MAX));
+        disk.faults.push(Fault { op: Op::Sync, after: 0, error, is_sticky: false, inode });
     }
 
     /// Takes all faults back.
@@ -522,7 +543,7 @@ impl StorageFile for FaultFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut disk = hold(&self.disk);
-        let outcome = disk.begin(Op::Sync, self.life);
+        let outcome = disk.begin_on(Op::Sync, self.life, Some(self.inode));
         if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Other) {
             return outcome;
         }

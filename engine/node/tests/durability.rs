@@ -12,7 +12,7 @@ use common::*;
 use parking_lot::{Condvar, Mutex};
 use tandem_core::command::Command as CoreCommand;
 use tandem_core::reject::RejectCode;
-use tandem_journal::testing::{Dice, FaultStorage, Op, Tear};
+use tandem_journal::testing::{Dice, FaultStorage, Tear};
 use tandem_journal::{LockOutcome, Storage, StorageFile};
 use tandem_node::batch::Refusal;
 use tandem_node::node::Fatal;
@@ -157,7 +157,8 @@ fn a_failed_sync_ends_the_node_without_an_answer_or_a_second_try() {
     let node = &opened.node;
     run(node, setup());
     let before = point(node);
-    storage.fail(Op::Sync, 0, io::ErrorKind::Other, false);
+    // The log's own, since a thread of the journal may be syncing the spare at this moment.
+    storage.fail_sync_of("00000000000000000001.log", io::ErrorKind::Other);
     node.submit(&sell(100, 1)).unwrap();
     wait_until(|| !fatals.lock().is_empty());
     wait_until(|| !node.is_accepting());
