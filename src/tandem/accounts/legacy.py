@@ -9,10 +9,14 @@ from typing import Any
 
 from tandem.accounts.service import RATE_DECIMALS, AccountService, rates_in
 from tandem.domain import money
+from tandem.domain.catalog import Asset
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import EngineClient
+
+VALUED_IN = "BTC"
+"""The asset that the API values holdings in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class KeyFacts:
 
 class LegacyService:
     def __init__(self, client: EngineClient, accounts: AccountService, key_facts: Callable[[str], KeyFacts]) -> None:
+        self._engine = client.engine
         self._catalog = client.catalog
         self._accounts = accounts
         self._key_facts = key_facts
@@ -90,14 +95,68 @@ class LegacyService:
         }
 
     def account_info(self, _call: Call, _args: Args) -> dict[str, Any]:
-        return {"vipLevel": 0, "isMarginEnabled": False, "isFutureEnabled": False}
+        return {
+            "vipLevel": 0,
+            "isMarginEnabled": False,
+            "isFutureEnabled": False,
+            "isOptionsEnabled": False,
+            "isPortfolioMarginRetailEnabled": False,
+        }
 
     def account_status(self, _call: Call, _args: Args) -> dict[str, str]:
         return {"data": "Normal"}
 
+    def trading_status(self, call: Call, _args: Args) -> dict[str, Any]:
+        """Nothing locks an account by itself: there are no trigger conditions, and no time when it is over."""
+        is_locked = not self._accounts.account(call).can_trade
+        return {"data": {"isLocked": is_locked, "plannedRecoverTime": 0, "triggerCondition": {}, "updateTime": 0}}
+
+    def assets_held(self, call: Call, args: Args) -> list[dict[str, str]]:
+        held = self._accounts.balances(call.account)
+        wanted = [a for a in self._catalog.assets.values() if args.get("asset", a.code) == a.code]
+        return [
+            {
+                "asset": asset.code,
+                "free": asset.show(free),
+                "locked": asset.show(locked),
+                "freeze": "0",
+                "withdrawing": "0",
+                "ipoable": "0",
+                "btcValuation": self._valued(asset, free + locked) if args.get("needBtcValuation") else "0",
+            }
+            for asset in wanted
+            for free, locked in [held.get(asset.id, (0, 0))]
+            if free or locked
+        ]
+
+    def _valued(self, asset: Asset, amount: int) -> str:
+        """At the last price of a market that the asset has with `VALUED_IN`, rounded down; "0" when there is none."""
+        unit = self._catalog.by_code.get(VALUED_IN)
+        if unit is None:
+            return "0"
+        if asset.id == unit.id:
+            return unit.show(amount)
+        for market in self._engine.markets():
+            price = market.last_price
+            if price and (market.base, market.quote) == (asset.id, unit.id):
+                return unit.show(amount * price // 10**asset.decimals)
+            if price and (market.base, market.quote) == (unit.id, asset.id):
+                return unit.show(amount * 10**unit.decimals // price)
+        return "0"
+
+    def asset_details(self, _call: Call, args: Args) -> dict[str, dict[str, Any]]:
+        """Nothing comes or goes over a network."""
+        detail = {"minWithdrawAmount": "0", "depositStatus": False, "withdrawFee": "0", "withdrawStatus": False}
+        return {code: detail for code in self._catalog.by_code if args.get("asset", code) == code}
+
 
 def system_status(_call: Call, _args: Args) -> dict[str, Any]:
     return {"status": 0, "msg": "normal"}
+
+
+def no_snapshots(_call: Call, _args: Args) -> dict[str, Any]:
+    """Balances are not kept by day."""
+    return {"code": 200, "msg": "", "snapshotVos": []}
 
 
 def nothing(_call: Call, _args: Args) -> bytes:

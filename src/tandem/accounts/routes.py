@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tandem.accounts.legacy import KeyFacts, LegacyService, nothing, system_status
+from tandem.accounts.legacy import KeyFacts, LegacyService, no_snapshots, nothing, system_status
 from tandem.accounts.service import AccountService
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.platform.engine import EngineClient
@@ -57,8 +57,18 @@ def operations(
     ]
 
 
+_SNAPSHOT = (
+    Param("type", Kind.ENUM, mandatory=True, choices=("SPOT", "MARGIN", "FUTURES")),
+    Param("startTime", Kind.TIME),
+    Param("endTime", Kind.TIME),
+    Param("limit", Kind.INT, minimum=7, maximum=30),
+)
+
+
 def _legacy(service: LegacyService) -> list[Operation]:
     symbol = (Param("symbol", Kind.SYMBOL),)
+    asset = (Param("asset", Kind.STRING),)
+    valued = (*asset, Param("needBtcValuation", Kind.BOOL))
     return [
         Operation(
             "GET", "/sapi/v1/system/status", "", Security.NONE, 1, (), system_status, summary="Whether the system runs."
@@ -68,6 +78,11 @@ def _legacy(service: LegacyService) -> list[Operation]:
         _sapi("account/apiRestrictions", (), service.key_restrictions, "What the API key may do."),
         _sapi("account/info", (), service.account_info, "What the account has besides spot: nothing."),
         _sapi("account/status", (), service.account_status, "Whether the account is in order."),
+        _sapi("account/apiTradingStatus", (), service.trading_status, "Whether the account may trade."),
+        _sapi("accountSnapshot", _SNAPSHOT, no_snapshots, "Balances by day: none are kept."),
+        _sapi("asset/assetDetail", asset, service.asset_details, "Deposits and withdrawals of assets: there are none."),
+        _sapi("asset/get-funding-asset", valued, nothing, "A funding wallet: there is none.", method="POST"),
+        _sapi("asset/getUserAsset", valued, service.assets_held, "What the account holds.", method="POST", version=3),
         *(
             _sapi(path, tuple(Param(name, Kind.STRING) for name in _FILTERS[path]), nothing, summary)
             for path, summary in _EMPTY.items()
@@ -75,5 +90,7 @@ def _legacy(service: LegacyService) -> list[Operation]:
     ]
 
 
-def _sapi(path: str, params: tuple[Param, ...], handler: Handler, summary: str) -> Operation:
-    return Operation("GET", f"/sapi/v1/{path}", "", Security.USER_DATA, 1, params, handler, summary=summary)
+def _sapi(
+    path: str, params: tuple[Param, ...], handler: Handler, summary: str, *, method: str = "GET", version: int = 1
+) -> Operation:
+    return Operation(method, f"/sapi/v{version}/{path}", "", Security.USER_DATA, 1, params, handler, summary=summary)
