@@ -2,14 +2,16 @@
 
 use crate::reject::RejectCode;
 use crate::types::{
-    AccountId, Amount, AssetId, ClientOrderId, CloseReason, CloseStatus, Fees, MarketId, MarketRules, MarketStatus,
-    OrderId, OrderKind, PreventedMatchId, Price, Qty, SelfTradePrevention, Side, TimeInForce, TradeId,
+    AccountId, AllocationId, Amount, AssetId, ClientOrderId, CloseReason, CloseStatus, ExchangeRules, Fees, ListId,
+    ListKind, MarketId, MarketRules, MarketStatus, OrderId, OrderKind, OrderState, PreventedMatchId, Price, Qty,
+    ReleaseCause, SelfTradePrevention, Side, Terms, TimeInForce, TradeId,
 };
 
 /// One thing that happened.
 ///
-/// An accepted order that is neither closed nor filled by the end of its command rests in the book with what is left
-/// of it. A filled order gets no event of its own: the last `Traded` says that nothing is left.
+/// An accepted order that is neither closed nor filled by the end of its command is open: it rests in the book with what
+/// is left of it, or waits as its state says. A filled order gets no event of its own: the last `Traded` or `Allocated`
+/// says that nothing is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The command changed nothing.
@@ -77,6 +79,12 @@ pub enum Event {
         can_trade: bool,
         /// Its own rates, if any.
         fees: Option<Fees>,
+        /// Accounts of one group do not trade with each other.
+        trade_group: Option<u32>,
+        /// What it may trade.
+        permissions: u32,
+        /// Whether it pays commissions in the discount asset where it can.
+        discount: bool,
     },
     /// Funds came in.
     Credited {
@@ -104,10 +112,185 @@ pub enum Event {
     SelfTradePrevented(SelfTradePrevented),
     /// An order ended without being filled.
     OrderClosed(OrderClosed),
+    /// The exchange has other rules.
+    ExchangeUpdated {
+        /// The rules from now on.
+        rules: ExchangeRules,
+    },
+    /// An account has another MAX_ASSET.
+    AssetLimitSet {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        asset: AssetId,
+        /// 0: no bound.
+        limit: Amount,
+    },
+    /// A market's reference price was set from outside.
+    ReferencePriceSet {
+        /// Which.
+        market: MarketId,
+        /// `None`: there is none.
+        price: Option<Price>,
+    },
+    /// A base asset has another smart order routing group.
+    SorSet {
+        /// Of all its markets.
+        base: AssetId,
+        /// None: no group.
+        markets: Vec<MarketId>,
+        /// Stands between the books.
+        account: AccountId,
+    },
+    /// A list passed every check; its orders follow.
+    ListAccepted(ListAccepted),
+    /// All orders of a list have ended.
+    ListClosed {
+        /// Which.
+        list: ListId,
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        market: MarketId,
+    },
+    /// An order that waited goes on: it works from now on, or an activated one waits for its trigger.
+    OrderReleased(OrderReleased),
+    /// A trailing order has begun to follow the price.
+    TrailingStarted {
+        /// Which.
+        order_id: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        market: MarketId,
+    },
+    /// An order has a lower quantity.
+    OrderAmended(OrderAmended),
+    /// The first event of a cancel-replace: what became of its halves. What each half did follows.
+    CancelReplaced {
+        /// Of the cancel.
+        cancel: Half,
+        /// Of the new order.
+        order: Half,
+    },
+    /// A fill of a routed order in another market's book; right after its `Traded`.
+    Allocated(Allocated),
+}
+
+/// What became of one half of a cancel-replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// It was done.
+    Done,
+    /// It failed.
+    Failed(RejectCode),
+    /// It was not tried.
+    NotAttempted,
+}
+
+/// What an accepted order has beyond the plain ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedExtra {
+    /// As asked for.
+    pub terms: Terms,
+    /// Its list, if it is in one.
+    pub list: Option<ListId>,
+    /// The price that its peg came to; 0: no peg, or not known before it works.
+    pub pegged_price: Price,
+    /// Where it is now.
+    pub state: OrderState,
+}
+
+/// A list as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListAccepted {
+    /// Its id.
+    pub list: ListId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// What it is made of.
+    pub kind: ListKind,
+    /// Empty: none.
+    pub client_list_id: ClientOrderId,
+    /// Its orders' ids, rising, in the order of [`ListKind`].
+    pub orders: Vec<OrderId>,
+}
+
+/// An order that waited goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderReleased {
+    /// Which.
+    pub order_id: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Why.
+    pub cause: ReleaseCause,
+    /// Where it is now: `Working`, or `Waiting` when it was activated and is contingent.
+    pub state: OrderState,
+    /// Its quantity: for pending orders of `Opo` and `Opoco` known from now on.
+    pub qty: Qty,
+    /// The price that its peg came to; 0: no peg, or not known before it works.
+    pub pegged_price: Price,
+}
+
+/// An order has a lower quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderAmended {
+    /// Which.
+    pub order_id: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// Its quantity before.
+    pub old_qty: Qty,
+    /// Its whole quantity from now on.
+    pub qty: Qty,
+    /// What is open of it; 0: an `OrderClosed` follows.
+    pub left: Qty,
+    /// Its id before.
+    pub old_client_order_id: ClientOrderId,
+    /// Its id from now on.
+    pub client_order_id: ClientOrderId,
+}
+
+/// A fill of a routed order in another market's book. The order's owner gives and receives its own market's assets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocated {
+    /// The order's market.
+    pub market: MarketId,
+    /// Counter per market.
+    pub allocation_id: AllocationId,
+    /// The order that came.
+    pub order_id: OrderId,
+    /// Its owner.
+    pub account: AccountId,
+    /// Buy or sell.
+    pub side: Side,
+    /// The maker's.
+    pub price: Price,
+    /// Base minor units.
+    pub qty: Qty,
+    /// Exactly price times quantity, in minor units of the order's own quote asset.
+    pub quote_amount: Amount,
+    /// What the owner pays for it.
+    pub fee: Amount,
+    /// In which asset.
+    pub fee_asset: AssetId,
+    /// What is left of the order.
+    pub left: Qty,
+    /// Whose book it came from.
+    pub maker_market: MarketId,
+    /// The trade there.
+    pub trade_id: TradeId,
 }
 
 /// An order as it came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderAccepted {
     /// Its id.
     pub order_id: OrderId,
@@ -117,13 +300,13 @@ pub struct OrderAccepted {
     pub market: MarketId,
     /// Buy or sell.
     pub side: Side,
-    /// Limit, limit maker or market.
+    /// What it does when it works.
     pub kind: OrderKind,
     /// Time in force.
     pub tif: TimeInForce,
-    /// 0 for MARKET.
+    /// As asked for.
     pub price: Price,
-    /// As asked for; for MARKET by quote amount what that amount came to.
+    /// As asked for; for MARKET by quote amount what that amount came to; 0 for pending orders of `Opo` and `Opoco`.
     pub qty: Qty,
     /// 0 unless MARKET by quote amount.
     pub quote_qty: Amount,
@@ -135,6 +318,8 @@ pub struct OrderAccepted {
     pub strategy_id: Option<i64>,
     /// Echoed.
     pub strategy_type: Option<i32>,
+    /// `None` for a plain order: no terms, no list, working.
+    pub extra: Option<Box<AcceptedExtra>>,
 }
 
 /// One fill. The buyer receives `qty` of the base asset, the seller `quote_amount` of the quote asset, each less its
@@ -155,31 +340,42 @@ pub struct Traded {
     pub taker_side: Side,
     /// The order that came.
     pub taker_order: OrderId,
-    /// Its owner.
+    /// Its owner; for a routed order the account between the books.
     pub taker_account: AccountId,
-    /// In the asset that the taker received.
+    /// What the taker pays for it; 0 for a routed order, whose `Allocated` says it.
     pub taker_fee: Amount,
+    /// In which asset.
+    pub taker_fee_asset: AssetId,
     /// What is left of the taker's order.
     pub taker_left: Qty,
     /// The order that rested.
     pub maker_order: OrderId,
     /// Its owner.
     pub maker_account: AccountId,
-    /// In the asset that the maker received.
+    /// What the maker pays for it.
     pub maker_fee: Amount,
-    /// What is left of the maker's order; 0: it is filled and gone.
+    /// In which asset.
+    pub maker_fee_asset: AssetId,
+    /// What is left of the maker's order, with what it does not show; 0: it is filled and gone.
     pub maker_left: Qty,
+    /// The taker is an order of another market: `Allocated` follows.
+    pub is_routed: bool,
 }
 
-/// A prevented match. Orders that end by it get an `OrderClosed` right after.
+/// A prevented match. Orders that end by it get an `OrderClosed` right after. The quote amount of a transfer is exactly
+/// price times prevented quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfTradePrevented {
-    /// Where.
+    /// The taker's.
     pub market: MarketId,
     /// Counter per market.
     pub prevented_match_id: PreventedMatchId,
-    /// Of both orders.
-    pub account: AccountId,
+    /// The maker's market; another one only when the taker is routed.
+    pub maker_market: MarketId,
+    /// The taker's owner.
+    pub taker_account: AccountId,
+    /// The maker's owner: the same, or one of the same trade group.
+    pub maker_account: AccountId,
     /// The taker's mode.
     pub mode: SelfTradePrevention,
     /// The maker's price.
@@ -196,6 +392,8 @@ pub struct SelfTradePrevented {
     pub taker_left: Qty,
     /// What is left of the maker's order.
     pub maker_left: Qty,
+    /// What moved from the buyer to the seller, while the quantity moved the other way; 0: nothing was transferred.
+    pub transferred: Amount,
 }
 
 /// An order's end.

@@ -65,6 +65,88 @@ closed_enum!(
         LiquidityInsufficient = 28,
         /// No such open order of this account in this market.
         OrderUnknown = 29,
+        /// The account has none of the market's permissions.
+        MarketNotPermitted = 30,
+        /// The market does not take this order kind.
+        OrderKindNotSupported = 31,
+        /// The market takes no iceberg orders.
+        IcebergNotSupported = 32,
+        /// The market takes no trailing orders.
+        TrailingNotSupported = 33,
+        /// The market takes no pegged orders.
+        PegNotSupported = 34,
+        /// The market takes no MARKET orders by quote amount.
+        QuoteQtyNotSupported = 35,
+        /// The market takes no lists of this kind.
+        ListKindNotSupported = 36,
+        /// The market takes no cancel-replace.
+        CancelReplaceNotSupported = 37,
+        /// The market takes no amends.
+        AmendNotSupported = 38,
+        /// The market is in no smart order routing group.
+        SorNotSupported = 39,
+        /// This order kind may not be pegged.
+        PegKindInvalid = 40,
+        /// This order kind may not be pegged to that side.
+        PegPriceInvalid = 41,
+        /// The book has too few levels for the peg.
+        PegUnresolved = 42,
+        /// PERCENT_PRICE: too far from the average price.
+        PercentPriceFailed = 43,
+        /// PERCENT_PRICE_BY_SIDE: too far from the average price.
+        PercentPriceBySideFailed = 44,
+        /// The iceberg quantity is above the quantity.
+        IcebergQtyTooLarge = 45,
+        /// ICEBERG_PARTS: too many parts.
+        IcebergPartsFailed = 46,
+        /// TRAILING_DELTA: out of its bounds.
+        TrailingDeltaFailed = 47,
+        /// MAX_POSITION: the account would hold too much of the base asset.
+        MaxPositionReached = 48,
+        /// MAX_ASSET: the order is about too much of an asset.
+        MaxAssetExceeded = 49,
+        /// MAX_NUM_ALGO_ORDERS: too many open contingent orders.
+        MaxNumAlgoOrdersReached = 50,
+        /// MAX_NUM_ICEBERG_ORDERS: too many open iceberg orders.
+        MaxNumIcebergOrdersReached = 51,
+        /// MAX_NUM_ORDER_LISTS: too many open lists.
+        MaxNumOrderListsReached = 52,
+        /// MAX_NUM_ORDER_AMENDS: the order was amended too often.
+        MaxNumOrderAmendsReached = 53,
+        /// EXCHANGE_MAX_NUM_ORDERS: too many open orders in all markets.
+        ExchangeMaxNumOrdersReached = 54,
+        /// EXCHANGE_MAX_NUM_ALGO_ORDERS: too many open contingent orders in all markets.
+        ExchangeMaxNumAlgoOrdersReached = 55,
+        /// EXCHANGE_MAX_NUM_ICEBERG_ORDERS: too many open iceberg orders in all markets.
+        ExchangeMaxNumIcebergOrdersReached = 56,
+        /// EXCHANGE_MAX_NUM_ORDER_LISTS: too many open lists in all markets.
+        ExchangeMaxNumOrderListsReached = 57,
+        /// A contingent order whose trigger the last price already meets.
+        WouldTrigger = 58,
+        /// Orders that do not make a list of this kind.
+        ListLegsInvalid = 59,
+        /// The prices of a pair are not on their sides of the last price.
+        ListPricesInvalid = 60,
+        /// An open list of the account has the same client list id.
+        ClientListIdInUse = 61,
+        /// No such open list of this account in this market.
+        ListUnknown = 62,
+        /// The order is not in the state that the cancel asks for.
+        CancelRestricted = 63,
+        /// An amend to a higher quantity.
+        AmendIncrease = 64,
+        /// An amend to the same quantity.
+        AmendNoChange = 65,
+        /// A pending order whose quantity is not known yet cannot be amended.
+        AmendPendingOpo = 66,
+        /// The discount's asset is unknown or its rate above one.
+        ExchangeRulesInvalid = 67,
+        /// Markets of a group that do not fit together, or are in another group.
+        SorInvalid = 68,
+        /// The market's reference price is computed and cannot be set.
+        ReferencePriceComputed = 69,
+        /// Nothing was cut off.
+        NothingToRelease = 70,
     }
 );
 
@@ -102,6 +184,47 @@ impl RejectCode {
             Self::WouldTake => "would_take",
             Self::LiquidityInsufficient => "liquidity_insufficient",
             Self::OrderUnknown => "order_unknown",
+            Self::MarketNotPermitted => "market_not_permitted",
+            Self::OrderKindNotSupported => "order_kind_not_supported",
+            Self::IcebergNotSupported => "iceberg_not_supported",
+            Self::TrailingNotSupported => "trailing_not_supported",
+            Self::PegNotSupported => "peg_not_supported",
+            Self::QuoteQtyNotSupported => "quote_qty_not_supported",
+            Self::ListKindNotSupported => "list_kind_not_supported",
+            Self::CancelReplaceNotSupported => "cancel_replace_not_supported",
+            Self::AmendNotSupported => "amend_not_supported",
+            Self::SorNotSupported => "sor_not_supported",
+            Self::PegKindInvalid => "peg_kind_invalid",
+            Self::PegPriceInvalid => "peg_price_invalid",
+            Self::PegUnresolved => "peg_unresolved",
+            Self::PercentPriceFailed => "percent_price_failed",
+            Self::PercentPriceBySideFailed => "percent_price_by_side_failed",
+            Self::IcebergQtyTooLarge => "iceberg_qty_too_large",
+            Self::IcebergPartsFailed => "iceberg_parts_failed",
+            Self::TrailingDeltaFailed => "trailing_delta_failed",
+            Self::MaxPositionReached => "max_position_reached",
+            Self::MaxAssetExceeded => "max_asset_exceeded",
+            Self::MaxNumAlgoOrdersReached => "max_num_algo_orders_reached",
+            Self::MaxNumIcebergOrdersReached => "max_num_iceberg_orders_reached",
+            Self::MaxNumOrderListsReached => "max_num_order_lists_reached",
+            Self::MaxNumOrderAmendsReached => "max_num_order_amends_reached",
+            Self::ExchangeMaxNumOrdersReached => "exchange_max_num_orders_reached",
+            Self::ExchangeMaxNumAlgoOrdersReached => "exchange_max_num_algo_orders_reached",
+            Self::ExchangeMaxNumIcebergOrdersReached => "exchange_max_num_iceberg_orders_reached",
+            Self::ExchangeMaxNumOrderListsReached => "exchange_max_num_order_lists_reached",
+            Self::WouldTrigger => "would_trigger",
+            Self::ListLegsInvalid => "list_legs_invalid",
+            Self::ListPricesInvalid => "list_prices_invalid",
+            Self::ClientListIdInUse => "client_list_id_in_use",
+            Self::ListUnknown => "list_unknown",
+            Self::CancelRestricted => "cancel_restricted",
+            Self::AmendIncrease => "amend_increase",
+            Self::AmendNoChange => "amend_no_change",
+            Self::AmendPendingOpo => "amend_pending_opo",
+            Self::ExchangeRulesInvalid => "exchange_rules_invalid",
+            Self::SorInvalid => "sor_invalid",
+            Self::ReferencePriceComputed => "reference_price_computed",
+            Self::NothingToRelease => "nothing_to_release",
         }
     }
 }
