@@ -48,7 +48,8 @@ def operations() -> tuple[list[Operation], list[str]]:
         keys, database = open_keys(Path(name), SystemClock())
         try:
             exchange = Exchange(engine, keys, Settings(data=name))
-            return exchange.operations, sorted(session_methods(exchange.gateway.pipeline, exchange.users))
+            methods = session_methods(exchange.gateway.pipeline, exchange.users, exchange.listen_tokens)
+            return exchange.operations, sorted(methods)
         finally:
             database.close()
             engine.close()

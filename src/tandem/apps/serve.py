@@ -30,6 +30,7 @@ from tandem.domain.operation import Operation
 from tandem.identity import routes as identity_routes
 from tandem.identity.keys import Permission
 from tandem.identity.listen_keys import ListenKeys
+from tandem.identity.listen_tokens import ListenTokens
 from tandem.identity.service import KeyService, open_keys, random_name
 from tandem.marketdata import routes as marketdata_routes
 from tandem.marketdata.store import ViewStore, saved_through
@@ -83,13 +84,14 @@ class Exchange:
         self.hub = StreamHub(self.market_data, clock, text_frame)
         self.sockets = Sockets(clock)
         listen_keys = ListenKeys(clock, random_name)
+        self.listen_tokens = ListenTokens(clock, random_name)
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
         new_client_id = client_id_source(os.urandom)
         self.operations: list[Operation] = [
             *marketdata_routes.operations(self.market_data, limiter),
             *trading_routes.operations(self.client, self.orders, limiter, new_client_id),
             *accounts_routes.operations(self.client, self.orders.updated_us, self._key_facts),
-            *identity_routes.operations(listen_keys),
+            *identity_routes.operations(listen_keys, self.listen_tokens),
         ]
         self.gateway = Gateway(self.operations, keys, limiter, clock)
         streams = StreamApp(self.hub, self.sockets, listen_keys, users, self.gateway.address_of)
@@ -101,6 +103,7 @@ class Exchange:
                 self.gateway.pipeline,
                 self.sockets,
                 users,
+                self.listen_tokens,
                 self.gateway.address_of,
                 allowed_origins=settings.allowed_origins,
             ),

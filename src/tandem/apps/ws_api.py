@@ -29,6 +29,7 @@ from tandem.domain.errors import ApiError, api_error
 from tandem.domain.operation import Security
 from tandem.domain.requests import Frame, FrameError, read_frame
 from tandem.identity.keys import ApiKey
+from tandem.identity.listen_tokens import ListenTokens
 from tandem.platform.rate_limits import AddressUse, OrderUse
 from tandem.trading.user_stream import UserStreams
 
@@ -66,6 +67,7 @@ class WsApiApp:
         pipeline: Pipeline,
         sockets: Sockets,
         users: UserStreams,
+        listen_tokens: ListenTokens,
         address_of: Callable[[Scope], str],
         *,
         allowed_origins: Iterable[str] = (),
@@ -76,7 +78,7 @@ class WsApiApp:
         self._address_of = address_of
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._connections: set[WsApiConnection] = set()
-        self._session_methods = session_methods(pipeline, users)
+        self._session_methods = session_methods(pipeline, users, listen_tokens)
         pipeline.keys.on_revoked.append(self._key_revoked)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """The session of one WebSocket API connection: who is logged on, and which accounts' events it gets."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from tandem.domain.parameters import Parameters
 from tandem.domain.requests import Sent
 from tandem.domain.signing import EDGE_PARAMETERS
 from tandem.identity.keys import ApiKey, Permission
+from tandem.identity.listen_tokens import ListenTokens
 from tandem.trading.user_stream import UserStreams
 
 MAX_ACTIVE = 1_000
@@ -22,6 +24,7 @@ MAX_SUBSCRIPTION_IDS = 65_535
 # A signature covers the parameters and not the method: that of an order must not pass for one of a session.
 _PLAIN = Parameters((), EDGE_PARAMETERS | WS_PARAMETERS)
 _UNSUBSCRIBE = Parameters((Param("subscriptionId", Kind.LONG),), EDGE_PARAMETERS | WS_PARAMETERS)
+_BY_TOKEN = Parameters((Param("listenToken", Kind.STRING, mandatory=True),), EDGE_PARAMETERS | WS_PARAMETERS)
 
 
 class Connection(Protocol):
@@ -41,6 +44,13 @@ class Subscription:
     stop: Callable[[], None]
     is_of_session: bool
     """Ends with the session's logout."""
+    expiry: asyncio.TimerHandle | None = None
+    """Of what a listen token opened."""
+
+    def end(self) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
+        self.stop()
 
 
 class Reply:
@@ -82,11 +92,27 @@ class Session:
         self.subscriptions[number] = Subscription(key.account, key, stop, is_of_session)
         return number
 
+    def subscribe_until(self, users: UserStreams, key: ApiKey, expires_us: int, now_us: int) -> int:
+        """The subscription's id. The account's earlier one that a token opened goes on until `expires_us`."""
+        earlier = [n for n, one in self.subscriptions.items() if one.expiry is not None and one.account == key.account]
+        number = earlier[0] if earlier else self.subscribe(users, key, is_of_session=False)
+        subscription = self.subscriptions[number]
+        if subscription.expiry is not None:
+            subscription.expiry.cancel()
+        loop, seconds = asyncio.get_running_loop(), (expires_us - now_us) / 1_000_000
+        subscription.key = key
+        subscription.expiry = loop.call_later(seconds, self._expire, number, expires_us)
+        return number
+
+    def _expire(self, number: int, expires_us: int) -> None:
+        for event in self.end_subscriptions([number], expires_us):
+            self.connection.push_text(event)
+
     def end_subscriptions(self, numbers: list[int], now_us: int) -> list[bytes]:
         """The events that say so."""
         events = []
         for number in numbers:
-            self.subscriptions.pop(number).stop()
+            self.subscriptions.pop(number).end()
             event = {"e": "eventStreamTerminated", "E": self.connection.show_time(now_us)}
             events.append(orjson.dumps({"subscriptionId": number, "event": event}))
         return events
@@ -101,16 +127,16 @@ class Session:
 
     def end(self) -> None:
         for subscription in self.subscriptions.values():
-            subscription.stop()
+            subscription.end()
         self.subscriptions.clear()
 
 
 Method = Callable[[Session, Sent], Reply]
 
 
-def session_methods(pipeline: Pipeline, users: UserStreams) -> dict[str, Method]:
+def session_methods(pipeline: Pipeline, users: UserStreams, tokens: ListenTokens) -> dict[str, Method]:
     """By method name. Each raises ApiError."""
-    methods = SessionMethods(pipeline, users)
+    methods = SessionMethods(pipeline, users, tokens)
     plain: dict[str, Method] = {
         "session.logon": methods.log_on,
         "session.status": methods.status,
@@ -120,7 +146,8 @@ def session_methods(pipeline: Pipeline, users: UserStreams) -> dict[str, Method]
         "userDataStream.subscribe.signature": methods.subscribe_signed,
     }
     return {name: _strict(method) for name, method in plain.items()} | {
-        "userDataStream.unsubscribe": methods.unsubscribe
+        "userDataStream.subscribe.listenToken": methods.subscribe_by_token,
+        "userDataStream.unsubscribe": methods.unsubscribe,
     }
 
 
@@ -137,9 +164,10 @@ def _strict(method: Method) -> Method:
 class SessionMethods:
     """Keys of every kind may log on, not only Ed25519 ones."""
 
-    def __init__(self, pipeline: Pipeline, users: UserStreams) -> None:
+    def __init__(self, pipeline: Pipeline, users: UserStreams, tokens: ListenTokens) -> None:
         self._pipeline = pipeline
         self._users = users
+        self._tokens = tokens
 
     def _now_us(self) -> int:
         return self._pipeline.clock.wall_us()
@@ -186,6 +214,15 @@ class SessionMethods:
         else:
             key = self._pipeline.log_on(sent, session.connection.address)
         return Reply({"subscriptionId": session.subscribe(self._users, key, is_of_session=False)})
+
+    def subscribe_by_token(self, session: Session, sent: Sent) -> Reply:
+        token = self._tokens.find(_BY_TOKEN.read(sent)["listenToken"])
+        key = self._pipeline.find_key(token.api_key)
+        if not key.allows_address(session.connection.address):
+            raise api_error("REJECTED_MBX_KEY")
+        number = session.subscribe_until(self._users, key, token.expires_us, self._now_us())
+        expires = session.connection.show_time(token.expires_us)
+        return Reply({"subscriptionId": number, "expirationTime": expires})
 
     def unsubscribe(self, session: Session, sent: Sent) -> Reply:
         number = _UNSUBSCRIBE.read(sent).get("subscriptionId")
