@@ -44,7 +44,7 @@ PYTEST := $(BIN)/python -m pytest
 LOCKED := $(if $(CI),--locked)
 CARGO_TEST := cargo test $(LOCKED)
 
-.PHONY: help run build test test-rust test-python check bench fmt clean clients lock
+.PHONY: help run build test test-rust test-python check generate bench fmt clean clients lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ check: build ## style, types, import rules, sizes, locks
 	$(BIN)/python scripts/check_locks.py
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings -D clippy::too_many_lines
+
+generate: build ## write what is made from the code: errors, the API's reference, the OpenAPI document
+	for what in errors api_reference openapi; do $(BIN)/python scripts/generate_$$what.py; done
 
 bench: build ## measure, and write the results with machine and method
 	$(BIN)/python bench/run.py $(ARGS)

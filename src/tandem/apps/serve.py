@@ -21,9 +21,10 @@ from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, DemoRefused, prep
 from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.metrics import health_app, metrics_app
+from tandem.apps.openapi import document_apps
 from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serve, stop_on_signals
 from tandem.apps.streams import StreamApp
-from tandem.apps.websocket import Sockets, text_frame
+from tandem.apps.websocket import SocketLimits, Sockets, text_frame
 from tandem.apps.ws_api import WsApiApp
 from tandem.domain.errors import Fault
 from tandem.domain.operation import Operation
@@ -82,7 +83,14 @@ class Exchange:
         self.users = users = UserStreams(self.client, self.orders)
         self.market_data = MarketData(self.client, store)
         self.hub = StreamHub(self.market_data, clock, text_frame)
-        self.sockets = Sockets(clock)
+        limits = settings.limits
+        self.sockets = Sockets(
+            clock,
+            SocketLimits(
+                stream_messages=limits.stream_messages_per_second,
+                attempts_per_5_minutes=limits.connection_attempts_per_5_minutes,
+            ),
+        )
         listen_keys = ListenKeys(clock, random_name)
         self.listen_tokens = ListenTokens(clock, random_name)
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
@@ -109,6 +117,7 @@ class Exchange:
             ),
             "/healthz": health_app(engine.is_accepting),
             "/metrics": metrics_app(engine, gauges),
+            **document_apps(self.operations),
         }
         self.admin = AdminService(self.client)
         self._bots: Bots | None = None

@@ -1,0 +1,314 @@
+"""The OpenAPI document of what is served, made from the operations themselves, and where clients find it.
+
+`spec/openapi.json` is this document as a file (`scripts/generate_openapi.py`); the server answers it at /openapi.json
+and shows it to people at /docs.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
+from typing import Any
+
+import orjson
+
+from tandem import __version__
+from tandem.apps.openapi_page import CONTENT_SECURITY_POLICY, page
+from tandem.apps.openapi_schemas import ANSWERS, Schema, schema_of, schemas
+from tandem.domain import money
+from tandem.domain.operation import Kind, Operation, Param, Security
+from tandem.domain.parameters import INT32_MAX, INT64_MAX, LEGAL_CLIENT_ID, LEGAL_SYMBOL, MAX_SYMBOLS, MAX_TEXT
+from tandem.domain.signing import LEGAL_WINDOW
+
+SYMBOL: Schema = {"type": "string", "pattern": LEGAL_SYMBOL, "example": "BTCUSDT"}
+_SIGNED = (Security.USER_DATA, Security.TRADE)
+_DESCRIPTIONS = {
+    "symbol": "The market.",
+    "symbols": "Markets, as a JSON list.",
+    "symbolStatus": "Only markets in this status; a single market in another one is refused.",
+    "permissions": "One permission, or a JSON list of them.",
+    "limit": "How many rows at most.",
+    "fromId": "The first id wanted.",
+    "startTime": "From then on, inclusive.",
+    "endTime": "Up to then, inclusive.",
+    "timeZone": "Where days begin: hours from UTC, such as 0, -1:00 or 05:45.",
+    "windowSize": "Minutes (1m to 59m), hours (1h to 23h) or days (1d to 7d).",
+    "orderId": "The exchange's id of the order.",
+    "origClientOrderId": "The client's id of the order.",
+    "newClientOrderId": "The client's id of what this request makes; generated when not sent.",
+    "quantity": "Of the base asset.",
+    "quoteOrderQty": "Of the quote asset: what a MARKET order spends or brings.",
+    "price": "In the quote asset, for one of the base asset.",
+    "stopPrice": "The last price at which the order is triggered.",
+    "trailingDelta": "Distance of a trailing stop, in hundredths of a percent.",
+    "icebergQty": "How much of the order the book shows.",
+    "newOrderRespType": "How much the answer tells.",
+    "selfTradePreventionMode": "What happens when the account would trade with itself.",
+    "strategyId": "Any number of the client's own; it comes back in answers.",
+    "strategyType": "Any number of the client's own from 1000000 on.",
+    "computeCommissionRates": "Whether to answer the order's commission rates.",
+    "omitZeroBalances": "Whether to leave out assets that the account has nothing of.",
+    "cancelRestrictions": "In which status alone the order is canceled.",
+    "listenKey": "The listen key.",
+}
+_EXAMPLES = {
+    "interval": "1m",
+    "orderId": "1",
+    "origClientOrderId": "my-order-1",
+    "listenKey": "KEY",
+    "side": "BUY",
+    "type": "LIMIT",
+    "price": "100.00",
+    "quantity": "0.5",
+}
+_SAMPLE_QUERIES = {
+    "order.place": "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.5&price=100.00",
+    "order.test": "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.5&price=100.00",
+    "order.status": "symbol=BTCUSDT&orderId=1",
+    "order.cancel": "symbol=BTCUSDT&orderId=1",
+    "ticker": "symbol=BTCUSDT",
+    "ticker.tradingDay": "symbol=BTCUSDT",
+    "myPreventedMatches": "symbol=BTCUSDT&orderId=1",
+}
+"""By WebSocket API method: requests that need more than what is mandatory."""
+_INTRODUCTION = (
+    "Every operation is also a method of the WebSocket API at /ws-api/v3, named under x-ws-method. Parameters of POST, "
+    "PUT and DELETE may come in the query, in an application/x-www-form-urlencoded body, or in both. Signed operations "
+    "take the API key in the header X-MBX-APIKEY and a signature over the query and the body as they are sent: "
+    "HMAC-SHA256 as hex, or RSA or Ed25519 as percent-encoded base64. x-weight is what a request adds to the address's "
+    "weight."
+)
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """An operation whose answer nobody has described yet may answer anything; a test finds it."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in sorted(operations, key=lambda o: (o.path, o.http_method)):
+        if operation.path:
+            paths.setdefault(operation.path, {})[operation.http_method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tandem spot exchange",
+            "version": __version__,
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in _TAGS],
+        "paths": paths,
+        "components": {
+            "schemas": {"Symbol": SYMBOL, **schemas()},
+            "parameters": _EDGE_PARAMETERS,
+            "responses": {
+                status: {"description": what, "content": _json({"$ref": "#/components/schemas/Error"})}
+                for status, what in (("Refused", "What the client did cannot be."), ("Failed", "The server could not."))
+            },
+            "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-MBX-APIKEY"}},
+        },
+    }
+
+
+_EDGE_PARAMETERS: dict[str, Schema] = {
+    "timestamp": {
+        "name": "timestamp",
+        "in": "query",
+        "required": True,
+        "description": "When the request was made, in milliseconds or microseconds.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
+    },
+    "recvWindow": {
+        "name": "recvWindow",
+        "in": "query",
+        "required": False,
+        "description": "For how many milliseconds the request is good, 60000 at most.",
+        "schema": {"type": "string", "pattern": LEGAL_WINDOW, "default": "5000"},
+    },
+    "signature": {
+        "name": "signature",
+        "in": "query",
+        "required": True,
+        "description": "Over the query and the body as they are sent, without this.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+}
+
+_TAGS = ("General", "Market data", "Trading", "Account", "User data stream", "Wallet")
+
+
+def _tag(operation: Operation) -> str:
+    if operation.security is Security.KEY:
+        return "User data stream"
+    if operation.path.startswith("/sapi/"):
+        return "Wallet"
+    if operation.security is not Security.NONE:
+        return "Trading" if operation.security is Security.TRADE else "Account"
+    return "General" if operation.ws_method in ("ping", "time") or "exchangeInfo" in operation.path else "Market data"
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    answer = ANSWERS.get((operation.http_method, operation.path))
+    parameters = [_parameter(param) for param in operation.params]
+    if operation.security in _SIGNED:
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _EDGE_PARAMETERS]
+    found: dict[str, Any] = {
+        "operationId": operation_id(operation),
+        "summary": operation.summary,
+        "tags": [_tag(operation)],
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "Done.", "content": _json({} if answer is None else schema_of(answer))},
+            "4XX": {"$ref": "#/components/responses/Refused"},
+            "5XX": {"$ref": "#/components/responses/Failed"},
+        },
+        "security": [] if operation.security is Security.NONE else [{"ApiKey": []}],
+        "x-security": operation.security.name,
+        "x-weight": _weight(operation),
+        "x-code-samples": [{"lang": "Shell", "source": _sample(operation)}],
+    }
+    if operation.weight_on_success is not None:
+        found["x-weight-on-success"] = operation.weight_on_success
+    if operation.order_count:
+        found["x-order-count"] = operation.order_count
+    if operation.ws_method:
+        found["x-ws-method"] = operation.ws_method
+    return found
+
+
+def operation_id(operation: Operation) -> str:
+    words = re.split("[/-]", operation.path.removeprefix("/api/v3").strip("/"))
+    return "_".join([operation.http_method.lower(), *words])
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _parameter(param: Param) -> Schema:
+    found: Schema = {"name": param.name, "in": "query", "required": param.mandatory}
+    if param.name in _DESCRIPTIONS:
+        found["description"] = _DESCRIPTIONS[param.name]
+    if param.clamp:
+        found["description"] = f"{found.get('description', '')} What is out of range is pulled to the bound.".strip()
+    schema = _SCHEMAS[param.kind](param)
+    return found | ({"content": _json(schema)} if param.kind is Kind.SYMBOLS else {"schema": schema})
+
+
+def _integer(largest: int) -> Callable[[Param], Schema]:
+    def schema(param: Param) -> Schema:
+        low, high = param.minimum, param.maximum
+        return {
+            "type": "integer",
+            "format": "int32" if largest == INT32_MAX else "int64",
+            "minimum": 0 if low is None else low,
+            "maximum": largest if high is None else high,
+        }
+
+    return schema
+
+
+_SCHEMAS: dict[Kind, Callable[[Param], Schema]] = {
+    Kind.STRING: lambda p: {"type": "string", "minLength": 1, "maxLength": p.maximum or MAX_TEXT},
+    Kind.SYMBOL: lambda p: {"$ref": "#/components/schemas/Symbol"},
+    Kind.SYMBOLS: lambda p: {
+        "type": "array",
+        "items": {"enum": list(p.choices)} if p.choices else {"$ref": "#/components/schemas/Symbol"},
+        "minItems": 1,
+        "maxItems": p.maximum or MAX_SYMBOLS,
+        "uniqueItems": True,
+    },
+    Kind.CLIENT_ID: lambda p: {"type": "string", "pattern": LEGAL_CLIENT_ID},
+    Kind.DECIMAL: lambda p: {"type": "string", "pattern": money.LEGAL_NUMBER},
+    Kind.LONG: _integer(INT64_MAX),
+    Kind.INT: _integer(INT32_MAX),
+    Kind.ENUM: lambda p: {"type": "string", "enum": list(p.choices)},
+    Kind.BOOL: lambda p: {"type": "boolean"},
+    Kind.TIME: lambda p: {"type": "integer", "format": "int64", "minimum": 0, "maximum": INT64_MAX},
+}
+
+
+class _Asked(dict[str, Any]):
+    """Parameters that note which of them a weight is made of."""
+
+    def __init__(self, sent: dict[str, Any]) -> None:
+        super().__init__(sent)
+        self.names: dict[str, None] = {}
+
+    def __contains__(self, name: object) -> bool:
+        self.names[str(name)] = None
+        return super().__contains__(name)
+
+    def __getitem__(self, name: str) -> Any:
+        self.names[name] = None
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names[name] = None
+        return super().get(name, default)
+
+
+def _weight(operation: Operation) -> int | dict[str, Any]:
+    """The number, or what it is without optional parameters and which parameters decide."""
+    if isinstance(operation.weight, int):
+        return operation.weight
+    asked = _Asked({param.name: _EXAMPLES.get(param.name, "BTCUSDT") for param in operation.params if param.mandatory})
+    return {"plain": operation.weight(asked), "decided_by": list(asked.names)}
+
+
+def _sample(operation: Operation) -> str:
+    """A request for the shell, which needs HOST and, for what is signed, KEY and SECRET."""
+    needed = (f"{p.name}={_example(p)}" for p in operation.params if p.mandatory)
+    query = _SAMPLE_QUERIES.get(operation.ws_method) or "&".join(needed)
+    method = "" if operation.http_method == "GET" else f"-X {operation.http_method} "
+    if operation.security not in _SIGNED:
+        key = '-H "X-MBX-APIKEY: $KEY" ' if operation.security is Security.KEY else ""
+        return f'curl {method}{key}"$HOST{operation.path}{"?" if query else ""}{query}"'
+    return "\n".join(
+        (
+            f'query="{query}{"&" if query else ""}timestamp=$(date +%s000)"',
+            'signature=$(printf %s "$query" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d" " -f1)',
+            f'curl {method}-H "X-MBX-APIKEY: $KEY" "$HOST{operation.path}?$query&signature=$signature"',
+        )
+    )
+
+
+def _example(param: Param) -> str:
+    if param.kind is Kind.SYMBOL:
+        return "BTCUSDT"
+    default = {Kind.DECIMAL: "1", Kind.LONG: "1", Kind.INT: "1", Kind.BOOL: "true"}.get(param.kind, "x")
+    return _EXAMPLES.get(param.name) or (param.choices[0] if param.choices else default)
+
+
+def encode(found: dict[str, Any]) -> bytes:
+    """As in spec/openapi.json."""
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def document_apps(operations: list[Operation]) -> dict[str, App]:
+    """ASGI applications by path; made when somebody asks first."""
+    found = cache(lambda: document(operations))
+    json_headers = [(b"content-type", b"application/json"), (b"access-control-allow-origin", b"*")]
+    html_headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    ]
+    return {
+        "/openapi.json": _static(cache(lambda: encode(found())), json_headers),
+        "/docs": _static(cache(lambda: page(found()).encode()), html_headers),
+    }
+
+
+def _static(make: Callable[[], bytes], headers: list[tuple[bytes, bytes]]) -> App:
+    async def app(scope: Any, _receive: Any, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        body = make()
+        length = (b"content-length", b"%d" % len(body))
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
