@@ -25,6 +25,8 @@ weight_per_minute = 0
 raw_requests_per_5_minutes = 0
 orders_per_10_seconds = 0
 orders_per_day = 0
+connection_attempts_per_5_minutes = 0
+stream_messages_per_second = 0
 """
 
 

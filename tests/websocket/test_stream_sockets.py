@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tandem.apps import websocket
-from tandem.apps.websocket import MessageRate, SocketLimits, Sockets
+from tandem.apps.websocket import CHARACTERS_PER_MESSAGE, MessageRate, SocketLimits, Sockets
 from tandem.domain.errors import ApiError
 from tandem.platform.clock import ManualClock
 from tests.websocket.venue import Venue, ask, receive, settled
@@ -74,6 +74,8 @@ async def test_plain_http_is_told_to_upgrade(venue: Venue) -> None:
 
 
 async def test_bad_messages_are_answered_and_the_socket_lives(venue: Venue) -> None:
+    sockets = venue.exchange.sockets
+    sockets.limits = replace(sockets.limits, stream_messages=0)
     async with venue.open("/ws") as socket:
         for text in ("nonsense", "[" * 60_000, '{"method":"SUBSCRIBE"', "\x00"):
             assert (await ask(socket, text))["code"] == 3
@@ -91,11 +93,28 @@ async def test_a_message_of_more_than_64_kib_ends_the_connection(venue: Venue) -
 
 async def test_too_many_messages_end_the_connection(venue: Venue) -> None:
     sockets = venue.exchange.sockets
-    sockets.limits = replace(sockets.limits, stream_messages=5, stream_seconds=60)
+    assert (sockets.limits.stream_messages, sockets.limits.stream_seconds) == (5, 1.0)
+    sockets.limits = replace(sockets.limits, stream_seconds=60)
     async with venue.open("/ws") as socket:
         for number in range(6):
             await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": number}))
         assert [m["id"] for m in await receive(socket, 5)] == list(range(5))
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "Too many requests")
+
+
+@pytest.mark.parametrize("frame", ["ping", "pong"])
+async def test_control_frames_count_as_messages(venue: Venue, frame: str) -> None:
+    sockets = venue.exchange.sockets
+    sockets.limits = replace(sockets.limits, stream_seconds=60)
+    async with venue.open("/ws") as socket:
+        for _ in range(3):
+            await getattr(socket, frame)()
+        for number in range(2):
+            assert (await ask(socket, {"method": "LIST_SUBSCRIPTIONS", "id": number}))["result"] == []
+        await getattr(socket, frame)()
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
         assert closed.value.rcvd is not None
@@ -133,6 +152,12 @@ async def test_a_planned_close_is_announced(venue: Venue) -> None:
         assert event == {"e": "serverShutdown", "E": event["E"]}
         assert wrapped == {"stream": "!serverShutdown", "data": event}
         assert told == {"event": event}
+        async with venue.open("/ws?timeUnit=MICROSECOND") as fine:
+            await ask(fine, {"method": "LIST_SUBSCRIPTIONS", "id": 1})
+            venue.exchange.sockets.announce_shutdown()
+            assert (await receive(fine))[0]["E"] > 10**15
+        for socket in (plain, combined, api):
+            await receive(socket)
         venue.exchange.sockets.close()
         for socket in (plain, combined, api):
             with pytest.raises(ConnectionClosed) as closed:
@@ -204,8 +229,8 @@ async def test_the_book_by_snapshot_and_stream(venue: Venue) -> None:
 
 def test_long_messages_count_for_several() -> None:
     clock = ManualClock()
-    rate = MessageRate(clock, 10, 5.0)
-    assert [rate.allows(size) for size in (0, 2_047, 2_048 * 6, 0, 2_048, 0, 0)] == [True] * 4 + [False, False, False]
+    rate, unit = MessageRate(clock, 10, 5.0), CHARACTERS_PER_MESSAGE
+    assert [rate.allows(size) for size in (0, unit - 1, unit * 6, 0, unit, 0, 0)] == [True] * 4 + [False, False, False]
     clock.advance(5)
     assert [rate.allows(10**9), rate.allows()] == [True, False]
     assert all(MessageRate(clock, 0, 5.0).allows(10**9) for _ in range(100))

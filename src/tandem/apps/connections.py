@@ -22,6 +22,7 @@ from tandem.platform.rate_limits import address_group
 
 TRANSPORT = "tandem.transport"
 ON_DRAINED = "tandem.on_drained"
+ON_CONTROL_FRAME = "tandem.on_control_frame"
 RESPOND = "tandem.respond"
 MAX_FRAGMENTS = 64
 """Of one WebSocket message; empty fragments would grow it without ever reaching the size limit."""
@@ -356,6 +357,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._shared = shared
         self._stall = _Deadline()
         self._on_drained: list[Callable[[], None]] = []
+        self._on_control_frame: list[Callable[[], object]] = []
         self._second = 0
         self._control_frames = 0
 
@@ -365,12 +367,14 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         # As for HTTP: no cycle may be left, and the parser is a generator that holds the connection.
         self._on_drained.clear()
+        self._on_control_frame.clear()
         self.conn.parser.close()
 
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[TRANSPORT] = self.transport
         extensions[ON_DRAINED] = self._on_drained
+        extensions[ON_CONTROL_FRAME] = self._on_control_frame
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:
@@ -409,7 +413,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def _count_control_frame(self) -> None:
-        """Control frames never reach the application, so its own limit cannot see them."""
+        """Control frames never reach the application, so it is told of them."""
+        for function in self._on_control_frame:
+            function()
         second = int(self.loop.time())
         if second != self._second:
             self._second, self._control_frames = second, 0

@@ -31,13 +31,18 @@ from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.topics import MICROSECONDS, MILLISECONDS, form_of
 from tandem.trading.user_stream import UserStreams
 
+TOO_MANY = "Too many requests"
+
 
 class StreamConnection(Socket):
     """A `Subscriber` of the hub, and the `Subscriptions` that its requests act on."""
 
     def __init__(self, app: "StreamApp", scope: Scope, send: Send, *, combined: bool, unit: int) -> None:
-        super().__init__(scope, send, app.sockets)
+        super().__init__(scope, send, app.sockets, wants_microseconds=unit == MICROSECONDS)
         self._app = app
+        limits = app.sockets.limits
+        self._rate = MessageRate(app.sockets.clock, limits.stream_messages, limits.stream_seconds)
+        scope["extensions"]["tandem.on_control_frame"].append(lambda: self.is_within_rate(0))
         self._unit = unit
         self._combined = combined
         self._names: dict[str, Callable[[], None] | None] = {}
@@ -76,9 +81,12 @@ class StreamConnection(Socket):
                 else:
                     end()
 
-    @property
-    def wants_microseconds(self) -> bool:
-        return self._unit == MICROSECONDS
+    def is_within_rate(self, size: int) -> bool:
+        """Counts what the client sent. Begins to close when it was too much."""
+        is_allowed = self._rate.allows(size)
+        if not is_allowed:
+            self.close(POLICY_VIOLATION, TOO_MANY)
+        return is_allowed
 
     def push_event(self, name: str, event: bytes) -> None:
         """An event of an account's own stream."""
@@ -144,15 +152,13 @@ class StreamApp:
         return StreamConnection(self, scope, send, combined=is_combined, unit=unit), names
 
     async def _serve(self, connection: StreamConnection, receive: Receive) -> None:
-        limits = self.sockets.limits
-        rate = MessageRate(self.sockets.clock, limits.stream_messages, limits.stream_seconds)
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
             text = text_of(message)
-            if not rate.allows(len(text)):
-                await connection.close(POLICY_VIOLATION, "Too many requests")
+            if not connection.is_within_rate(len(text)):
+                await connection.close(POLICY_VIOLATION, TOO_MANY)
                 return
             connection.push_text(stream_control.answer(text, connection))
 

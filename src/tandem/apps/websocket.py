@@ -15,7 +15,6 @@ from urllib.parse import unquote
 import orjson
 
 from tandem.domain.errors import ApiError, api_error
-from tandem.marketdata.routes import ATTEMPTS_PER_5_MINUTES
 from tandem.platform.clock import Clock
 from tandem.platform.rate_limits import MAX_ENTRIES, address_group
 from tandem.platform.telemetry import log
@@ -36,18 +35,17 @@ class SocketLimits:
     """A client that lets more than this wait is cut off."""
     lifetime_seconds: float = 24 * 60 * 60
     """Connections end after a day, as clients of this API expect."""
-    stream_messages: int = 100
-    """Requests of a stream socket in any `stream_seconds`. The API's own limit is 5 a second, which many clients break
-    at their start, when they subscribe one by one."""
-    stream_seconds: float = 5.0
-    attempts_per_5_minutes: int = ATTEMPTS_PER_5_MINUTES
+    stream_messages: int = 5
+    """Requests, pings and pongs of a stream socket in any `stream_seconds`."""
+    stream_seconds: float = 1.0
+    attempts_per_5_minutes: int = 300
     """Connections of an address, counted for streams and the WebSocket API together."""
     requests_in_flight: int = 64
     """Of one WebSocket API connection; beyond it nothing more is read."""
 
 
 SWEEP_SECONDS = 1.0
-CHARACTERS_PER_MESSAGE = 2_048
+CHARACTERS_PER_MESSAGE = 16_384
 """Of a stream socket's request; a longer one counts for several, since each name in it takes time."""
 MAX_TURN_BYTES = 64 * 1024
 """Of one socket; more is written before the turn of the loop ends."""
@@ -133,9 +131,10 @@ class Sockets:
 
     def announce_shutdown(self) -> None:
         """Tells every client that its connection will end soon."""
-        event = orjson.dumps({"e": "serverShutdown", "E": self.clock.wall_us() // 1000})
+        now_us = self.clock.wall_us()
         for socket in list(self._open):
-            socket.push_text(socket.wrap_notice(event))
+            event = {"e": "serverShutdown", "E": now_us if socket.wants_microseconds else now_us // 1000}
+            socket.push_text(socket.wrap_notice(orjson.dumps(event)))
 
     def close(self) -> None:
         """Ends every connection; `announce_shutdown` comes some time before."""
@@ -164,7 +163,9 @@ class Socket:
     server calls what is in `scope["extensions"]["tandem.on_drained"]` when a transport that was full has room again.
     """
 
-    def __init__(self, scope: Scope, send: Send, sockets: Sockets) -> None:
+    def __init__(self, scope: Scope, send: Send, sockets: Sockets, *, wants_microseconds: bool) -> None:
+        self.wants_microseconds = wants_microseconds
+        """And not milliseconds."""
         self._transport: Transport = scope["extensions"]["tandem.transport"]
         self._send = send
         self._sockets = sockets

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
-from tandem.apps.pipeline import Outcome, Pipeline, Route, ShowTime, milliseconds, time_unit
+from tandem.apps.pipeline import Outcome, Pipeline, Route, ShowTime, microseconds, milliseconds, time_unit
 from tandem.apps.websocket import (
     GOING_AWAY,
     POLICY_VIOLATION,
@@ -47,7 +47,7 @@ class WsApiConnection(Socket):
     def __init__(
         self, app: "WsApiApp", scope: Scope, send: Send, address: str, show_time: ShowTime, returns_limits: bool
     ) -> None:
-        super().__init__(scope, send, app.sockets)
+        super().__init__(scope, send, app.sockets, wants_microseconds=show_time is microseconds)
         self.address = address
         self.show_time = show_time
         self.returns_limits = returns_limits

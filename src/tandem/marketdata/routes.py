@@ -11,8 +11,6 @@ from tandem.marketdata.views import MarketData
 from tandem.platform.rate_limits import RateLimiter
 
 MAX_DEPTH = 5_000
-ATTEMPTS_PER_5_MINUTES = 3_000
-"""Ten times what the API itself allows: many bots may share an address."""
 
 _SYMBOL = Param("symbol", Kind.SYMBOL, mandatory=True)
 _ONE_SYMBOL = Param("symbol", Kind.SYMBOL)
@@ -35,15 +33,12 @@ Row = tuple[str, str, Weight, tuple[Param, ...], Handler, str]
 """REST path below /api/v3, WebSocket API method, weight, parameters, handler, summary."""
 
 
-def operations(
-    data: MarketData, limiter: RateLimiter, *, attempts_per_5_minutes: int = ATTEMPTS_PER_5_MINUTES
-) -> list[Operation]:
-    """`attempts_per_5_minutes`: connections of an address to the WebSocket API, as announced there."""
+def operations(data: MarketData, limiter: RateLimiter) -> list[Operation]:
     service = MarketDataService(data)
     announced = limiter.announced()
     info = [
         partial(service.exchange_info, ExchangeInfo(data.client.catalog, limits))
-        for limits in (announced, websocket_limits(announced, attempts_per_5_minutes))
+        for limits in (announced, websocket_limits(announced, limiter.limits.connection_attempts_per_5_minutes))
     ]
     rows: list[Row] = [
         ("ping", "ping", 1, (), service.ping, "Answers an empty object."),

@@ -26,6 +26,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     trusted_proxies: Count = 0
     """How many proxies in front are ours: the client's address is read that many hops from the right."""
     connections_per_ip: Count = 1_000
+    connection_attempts_per_5_minutes: Count = 300
+    """WebSockets that one address may open."""
+    stream_messages_per_second: Count = 5
+    """What one stream socket may send, pings and pongs included."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
