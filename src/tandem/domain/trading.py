@@ -33,6 +33,7 @@ class MarketStatus(IntEnum):
     HALT = 1
     BREAK = 2
     CANCEL_ONLY = 3
+    END_OF_DAY = 4
 
 
 class CloseStatus(IntEnum):
