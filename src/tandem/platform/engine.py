@@ -7,32 +7,45 @@ from itertools import takewhile
 
 from tandem._engine import (
     Account,
+    Allocated,
     Asset,
     Batch,
     BookChange,
+    CancelReplaced,
     Credited,
     Debited,
     Engine,
     EngineError,
+    ExchangeRules,
+    ListAccepted,
+    ListClosed,
     Market,
     MarketRules,
     OpenOrder,
+    OpenOrderList,
     OrderAccepted,
+    OrderAmended,
     OrderClosed,
+    OrderExtra,
+    OrderReleased,
     Overloaded,
     ReferenceChanged,
     Result,
     SelfTradePrevented,
+    Terms,
     Traded,
+    TrailingStarted,
 )
 from tandem.domain import catalog
 from tandem.domain.trading import MarketStatus
 
 __all__ = [
     "Account",
+    "Allocated",
     "Asset",
     "Batch",
     "BookChange",
+    "CancelReplaced",
     "Credited",
     "Debited",
     "DiskFull",
@@ -41,19 +54,43 @@ __all__ = [
     "EngineClosed",
     "EngineError",
     "Event",
+    "ExchangeRules",
+    "ListAccepted",
+    "ListClosed",
     "Market",
     "MarketRules",
     "OpenOrder",
+    "OpenOrderList",
     "OrderAccepted",
+    "OrderAmended",
     "OrderClosed",
+    "OrderExtra",
+    "OrderReleased",
     "Overloaded",
     "ReferenceChanged",
     "Result",
     "SelfTradePrevented",
+    "Terms",
     "Traded",
+    "TrailingStarted",
 ]
 
-Event = OrderAccepted | Traded | SelfTradePrevented | OrderClosed | Credited | Debited | ReferenceChanged
+Event = (
+    OrderAccepted
+    | Traded
+    | SelfTradePrevented
+    | OrderClosed
+    | ListAccepted
+    | ListClosed
+    | OrderReleased
+    | TrailingStarted
+    | OrderAmended
+    | CancelReplaced
+    | Allocated
+    | Credited
+    | Debited
+    | ReferenceChanged
+)
 Listener = Callable[[Batch], None]
 
 
@@ -162,7 +199,7 @@ class EngineClient:
                 self._deliver(batch)
 
     def _deliver(self, batch: Batch) -> None:
-        if any(type(e) is ReferenceChanged for r in batch.results for e in r.events):
+        if batch.reference_changed:
             self._renew_catalog()
         for listener in self._listeners:
             listener(batch)
