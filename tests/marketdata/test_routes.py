@@ -4,7 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tandem.domain.catalog import Asset, Market
+from tandem.domain.trading import MarketStatus
+from tandem.marketdata.book import levels
 from tandem.marketdata.intervals import INTERVALS
+from tandem.platform.engine import MarketRules
 from tests.marketdata.exchange import BUY, SELL, Exchange
 
 
@@ -167,6 +171,37 @@ async def test_trades_and_their_aggregates(exchange: Exchange) -> None:
     assert exchange.ask("aggTrades", "symbol=BTCUSDT&fromId=1&startTime=1500000000000")[0] == -1128
 
 
+async def test_nothing_is_traded_in_blocks(exchange: Exchange) -> None:
+    await three_trades(exchange)
+    assert exchange.ask("historicalBlockTrades", "symbol=BTCUSDT&fromId=0&limit=5000") == []
+    assert exchange.ask("historicalBlockTrades", "symbol=NOPE&fromId=0")[0] == -1121
+    missing = (-1102, "Mandatory parameter 'fromId' was not sent, was empty/null, or malformed.")
+    assert exchange.ask("historicalBlockTrades", "symbol=BTCUSDT") == missing
+
+
+async def test_other_venues_have_no_markets(exchange: Exchange) -> None:
+    for venue in ("fapi", "dapi"):
+        assert exchange.ask(f"/{venue}/v1/exchangeInfo", now_us=1_700_000_000_000_000) == {
+            "timezone": "UTC",
+            "serverTime": 1_700_000_000_000,
+            "rateLimits": [],
+            "exchangeFilters": [],
+            "symbols": [],
+        }
+
+
+async def test_the_oldest_paths_answer_the_same(exchange: Exchange) -> None:
+    await three_trades(exchange)
+    old = [path for path in exchange.operations if path.startswith("/api/v1/")]
+    assert len(old) == 10
+    now = now_us()
+    for path in old:
+        query = "symbol=BTCUSDT&interval=1m" if path.endswith("klines") else "symbol=BTCUSDT"
+        query = "" if path.endswith(("ping", "time")) else query
+        answer = exchange.ask(path, query, now_us=now)
+        assert (path, answer) == (path, exchange.ask(path.removeprefix("/api/v1/"), query, now_us=now))
+
+
 async def test_klines(exchange: Exchange) -> None:
     times = await three_trades(exchange)
     now = times[2] * 1000
@@ -289,6 +324,22 @@ async def test_status_leaves_out_what_does_not_match(exchange: Exchange) -> None
     assert len(exchange.ask("ticker/price", "symbolStatus=TRADING")) == 1
 
 
+async def test_some_take_more_than_a_hundred_symbols(exchange: Exchange) -> None:
+    many = f"symbols=[{','.join(f'{chr(34)}A{n}{chr(34)}' for n in range(101))}]"
+    answers = {
+        p: exchange.ask(p, many)[0] for p in ("ticker/24hr", "ticker/price", "ticker/bookTicker", "exchangeInfo")
+    }
+    assert set(answers.values()) == {-1121}
+    too_many = (-1101, "Too many values sent for parameter 'symbols', maximum allowed up to 100.")
+    assert [exchange.ask(path, many) for path in ("ticker", "ticker/tradingDay")] == [too_many] * 2
+
+
+def test_a_level_shows_no_more_than_clients_can_read() -> None:
+    market = Market(0, "X", Asset(0, "B", "B", 8), Asset(1, "Q", "Q", 2), MarketRules(tick_size=1, lot_size=1),
+                    MarketStatus.TRADING)  # fmt: skip
+    assert levels(market, [(150, 2**63), (100, 5)]) == [["1.50", "92233720368.54775807"], ["1.00", "0.00000005"]]
+
+
 WEIGHTS = [
     ("depth", "symbol=A", 5),
     ("depth", "symbol=A&limit=100", 5),
@@ -299,6 +350,7 @@ WEIGHTS = [
     ("ticker/24hr", "symbol=A", 2),
     ("ticker/24hr", 'symbols=["A"]', 2),
     ("ticker/24hr", f"symbols=[{','.join(f'{chr(34)}A{n}{chr(34)}' for n in range(21))}]", 40),
+    ("ticker/24hr", f"symbols=[{','.join(f'{chr(34)}A{n}{chr(34)}' for n in range(101))}]", 80),
     ("ticker/24hr", "", 80),
     ("ticker/price", "symbol=A", 2),
     ("ticker/price", "", 4),

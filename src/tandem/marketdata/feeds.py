@@ -1,7 +1,7 @@
 """What fills the streams: one feed per stream that somebody listens to. It says what it hears of; the hub calls it.
 
-Trades and the best prices go out at once, everything else on the hub's ticks. A market in BREAK is silent; what changed
-meanwhile goes out with the first tick after it, so that the versions of a depth stream have no gap.
+Trades and the best prices go out at once, everything else on the hub's ticks. A market that shows no data is silent;
+what changed meanwhile goes out with the first tick after it, so that the versions of a depth stream have no gap.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,11 @@ import orjson
 
 from tandem.domain.catalog import Market
 from tandem.marketdata import tickers
+from tandem.marketdata.book import levels, show_total
 from tandem.marketdata.intervals import SECOND, Interval
 from tandem.marketdata.topics import Topic
 from tandem.marketdata.views import MarketData
 from tandem.platform.engine import BookChange, Traded
-
-Level = tuple[int, int]
 
 MAX_LATE_CANDLES = 60
 """Closed candles that one tick pushes, should the process have stood still."""
@@ -130,9 +129,9 @@ class BookTickerFeed(Feed):
                 "u": change.last_version,
                 "s": market.symbol,
                 "b": market.show_price(bid),
-                "B": market.show_qty(bid_qty),
+                "B": show_total(market, bid_qty),
                 "a": market.show_price(ask),
-                "A": market.show_qty(ask_qty),
+                "A": show_total(market, ask_qty),
             }
         )
         self.topic.publish(lambda _unit: payload)
@@ -163,8 +162,8 @@ class DepthFeed(Feed):
         first, market = self._first, self.market()
         if first is None or not self.data.shows(market):
             return
-        bids = _levels(market, sorted(self._bids.items(), reverse=True))
-        asks = _levels(market, sorted(self._asks.items()))
+        bids = levels(market, sorted(self._bids.items(), reverse=True))
+        asks = levels(market, sorted(self._asks.items()))
         last = self._last
         self._first = None
         self._bids.clear()
@@ -207,7 +206,7 @@ class PartialDepthFeed(Feed):
             return
         self._has_changed = False
         version, bids, asks = self.data.engine.depth(market.id, self._levels)
-        payload = orjson.dumps({"lastUpdateId": version, "bids": _levels(market, bids), "asks": _levels(market, asks)})
+        payload = orjson.dumps({"lastUpdateId": version, "bids": levels(market, bids), "asks": levels(market, asks)})
         self.topic.publish(lambda _unit: payload)
 
 
@@ -247,7 +246,7 @@ class KlineFeed(Feed):
         market = self.market()
         assert self.market_id is not None
         row = self.data.view(self.market_id).candles.latest(self._interval, open_us, self._offset_us)
-        if row is None or not self.data.shows(market):
+        if row is None or not self.data.shows_candles(market):
             return
         if not is_closed:
             if row[7] == self._pushed_trades:
@@ -319,6 +318,10 @@ class TickerFeed(Feed):
         self.topic.publish(encode)
 
 
+class BlockTradeFeed(Feed):
+    """Silent: nothing is traded outside the book."""
+
+
 class AveragePriceFeed(Feed):
     is_ticked = True
 
@@ -347,8 +350,3 @@ class AveragePriceFeed(Feed):
             )
 
         self.topic.publish(encode)
-
-
-def _levels(market: Market, rows: Sequence[Level]) -> list[list[str]]:
-    price, qty = market.show_price, market.show_qty
-    return [[price(p), qty(q)] for p, q in rows]

@@ -1,6 +1,7 @@
 """Public operations: the market-data half of REST and of the WebSocket API."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
@@ -11,10 +12,24 @@ from tandem.marketdata.views import MarketData
 from tandem.platform.rate_limits import RateLimiter
 
 MAX_DEPTH = 5_000
+RETIRED = {
+    "ping",
+    "time",
+    "depth",
+    "trades",
+    "historicalTrades",
+    "aggTrades",
+    "klines",
+    "ticker/24hr",
+    "ticker/price",
+    "ticker/bookTicker",
+}
+"""Under /api/v1 too, where the oldest clients ask."""
 
 _SYMBOL = Param("symbol", Kind.SYMBOL, mandatory=True)
 _ONE_SYMBOL = Param("symbol", Kind.SYMBOL)
 _SYMBOLS = Param("symbols", Kind.SYMBOLS)
+_MANY_SYMBOLS = Param("symbols", Kind.SYMBOLS, maximum=5_000)
 _STATUS = Param("symbolStatus", Kind.ENUM, choices=("TRADING", "HALT", "BREAK"), bad_choice="INVALID_SYMBOLSTATUS")
 _LIMIT = Param("limit", Kind.INT, minimum=1, maximum=1000, clamp=True)
 _TYPE = Param("type", Kind.ENUM, choices=("FULL", "MINI"), bad_choice="INVALID_TICKER_TYPE")
@@ -23,7 +38,7 @@ _START, _END = Param("startTime", Kind.TIME), Param("endTime", Kind.TIME)
 _TIME_ZONE = Param("timeZone", Kind.STRING)
 _INTERVAL = Param("interval", Kind.ENUM, mandatory=True, choices=tuple(INTERVALS), bad_choice="BAD_INTERVAL")
 
-_INFO = (_ONE_SYMBOL, _SYMBOLS, Param("permissions", Kind.STRING), Param("showPermissionSets", Kind.BOOL), _STATUS)
+_INFO = (_ONE_SYMBOL, _MANY_SYMBOLS, Param("permissions", Kind.STRING), Param("showPermissionSets", Kind.BOOL), _STATUS)
 
 Weight = int | Callable[[Args], int]
 
@@ -48,7 +63,31 @@ def operations(data: MarketData, limiter: RateLimiter) -> list[Operation]:
         *_history(service),
         *_tickers(service),
     ]
-    return [_public(*row) for row in rows]
+    found = [_public(*row) for row in rows]
+    retired = [
+        replace(operation, path=f"/api/v1/{row[0]}", ws_method="")
+        for row, operation in zip(rows, found, strict=True)
+        if row[0] in RETIRED
+    ]
+    return [*found, *retired, *_other_venues(service)]
+
+
+def _other_venues(service: MarketDataService) -> list[Operation]:
+    """Under the paths that futures have elsewhere."""
+    return [
+        Operation(
+            "GET",
+            f"/{venue}/v1/exchangeInfo",
+            "",
+            Security.NONE,
+            1,
+            (),
+            service.no_derivatives,
+            cors=True,
+            summary="Futures: there are none.",
+        )
+        for venue in ("fapi", "dapi")
+    ]
 
 
 def _history(service: MarketDataService) -> list[Row]:
@@ -56,9 +95,11 @@ def _history(service: MarketDataService) -> list[Row]:
     klines = (_SYMBOL, _INTERVAL, _START, _END, _TIME_ZONE, _LIMIT)
     aggregates = (_SYMBOL, _FROM_ID, _START, _END, _LIMIT)
     old = (_SYMBOL, _LIMIT, _FROM_ID)
+    block = (_SYMBOL, replace(_FROM_ID, mandatory=True), replace(_LIMIT, kind=Kind.LONG))
     return [
         ("depth", "depth", _depth_weight, depth, service.depth, "The order book, best first."),
         ("trades", "trades.recent", 25, (_SYMBOL, _LIMIT), service.trades, "The last trades."),
+        ("historicalBlockTrades", "blockTrades.historical", 25, block, service.block_trades, "Block trades: none."),
         ("historicalTrades", "trades.historical", 25, old, service.trades, "Trades from an id on, as far as kept."),
         (
             "aggTrades",
@@ -74,8 +115,8 @@ def _history(service: MarketDataService) -> list[Row]:
 
 
 def _tickers(service: MarketDataService) -> list[Row]:
-    several = (_ONE_SYMBOL, _SYMBOLS, _STATUS)
-    day = (_ONE_SYMBOL, _SYMBOLS, _TYPE, _STATUS)
+    several = (_ONE_SYMBOL, _MANY_SYMBOLS, _STATUS)
+    day = (_ONE_SYMBOL, _MANY_SYMBOLS, _TYPE, _STATUS)
     calendar_day = (_ONE_SYMBOL, _SYMBOLS, _TIME_ZONE, _TYPE, _STATUS)
     window = (_ONE_SYMBOL, _SYMBOLS, Param("windowSize", Kind.STRING), _TYPE, _STATUS)
     each = _per_symbol_weight

@@ -9,6 +9,7 @@ from tandem.domain.catalog import Market
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.marketdata import tickers
+from tandem.marketdata.book import levels, show_total
 from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo
 from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
 from tandem.marketdata.trades import Aggregate, Trade
@@ -82,6 +83,11 @@ class MarketDataService:
             markets = []
         return info.some(now, markets, show_permission_sets=args.get("showPermissionSets", True))
 
+    def no_derivatives(self, call: Call, _args: Args) -> Json:
+        """What clients that load every kind of market at once ask other venues: there are none here."""
+        now = call.show_time(call.received_us)
+        return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "exchangeFilters": [], "symbols": []}
+
     def depth(self, _call: Call, args: Args) -> Json:
         market = self._market(args)
         version, bids, asks = self._data.engine.depth(market.id, args.get("limit", 100))
@@ -95,6 +101,11 @@ class MarketDataService:
         limit = args.get("limit", 500)
         first = max(args["fromId"], ring.first_id) if "fromId" in args else ring.next_id - limit
         return [_trade(market, call, trade) for trade in ring.trades(first, first + limit)]
+
+    def block_trades(self, _call: Call, args: Args) -> Json:
+        """Nothing is traded outside the book."""
+        self._market(args)
+        return []
 
     def aggregate_trades(self, call: Call, args: Args) -> Json:
         market = self._market(args)
@@ -201,9 +212,9 @@ class MarketDataService:
             return {
                 "symbol": market.symbol,
                 "bidPrice": market.show_price(bid),
-                "bidQty": market.show_qty(bid_qty),
+                "bidQty": show_total(market, bid_qty),
                 "askPrice": market.show_price(ask),
-                "askQty": market.show_qty(ask_qty),
+                "askQty": show_total(market, ask_qty),
             }
 
         return self._answer(args, show)
@@ -211,12 +222,6 @@ class MarketDataService:
     def _best(self, market: Market) -> tickers.Best:
         best = self._data.engine.best(market.id)
         return best if self._data.shows(market) else (best[0], 0, 0, 0, 0)
-
-
-def levels(market: Market, rows: list[tuple[int, int]]) -> list[list[str]]:
-    """Book levels as the API prints them."""
-    price, qty = market.show_price, market.show_qty
-    return [[price(p), qty(q)] for p, q in rows]
 
 
 def _trade(market: Market, call: Call, trade: Trade) -> Json:

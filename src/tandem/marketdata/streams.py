@@ -37,6 +37,7 @@ _SIMPLE: dict[str, MakeFeed] = {
     "aggTrade": feeds.AggregateTradeFeed,
     "bookTicker": feeds.BookTickerFeed,
     "avgPrice": feeds.AveragePriceFeed,
+    "blockTrade": feeds.BlockTradeFeed,
 }
 _TICKERS: dict[str, tuple[str, int]] = {
     "miniTicker": (MINI_EVENT, DAY),

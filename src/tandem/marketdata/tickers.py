@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.domain import money
 from tandem.domain.catalog import Market
+from tandem.marketdata.book import show_total
 from tandem.marketdata.intervals import DAY, MINUTE
 from tandem.marketdata.views import MarketView
 
@@ -111,9 +112,9 @@ def show_day(market: Market, view: MarketView, window: Window, best: Best, show_
         "lastPrice": mini.pop("lastPrice"),
         "lastQty": market.show_qty(view.last_qty),
         "bidPrice": market.show_price(bid),
-        "bidQty": market.show_qty(bid_qty),
+        "bidQty": show_total(market, bid_qty),
         "askPrice": market.show_price(ask),
-        "askQty": market.show_qty(ask_qty),
+        "askQty": show_total(market, ask_qty),
         **mini,
     }
 
@@ -163,9 +164,9 @@ def stream_row(event: str, market: Market, view: MarketView, window: Window, bes
     _version, bid, bid_qty, ask, ask_qty = best
     book = {
         "b": price(bid),
-        "B": market.show_qty(bid_qty),
+        "B": show_total(market, bid_qty),
         "a": price(ask),
-        "A": market.show_qty(ask_qty),
+        "A": show_total(market, ask_qty),
     }
     before = {"x": price(close_before(view, window))}
     quantity = {"Q": market.show_qty(view.last_qty)}

@@ -134,8 +134,12 @@ class MarketData:
         self._seq = batch.seq
 
     def shows(self, market: Market) -> bool:
-        """A market in BREAK shows no book."""
-        return market.status is not MarketStatus.BREAK
+        """Whether the market's book and its streams are shown."""
+        return market.status not in (MarketStatus.BREAK, MarketStatus.END_OF_DAY)
+
+    def shows_candles(self, market: Market) -> bool:
+        """Whether its candles go on. What was there before is shown to whoever asks."""
+        return self.shows(market) and market.status is not MarketStatus.CANCEL_ONLY
 
     # --- across restarts
 
