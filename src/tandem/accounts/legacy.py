@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tandem.accounts.service import RATE_DECIMALS, AccountService, rates_in
-from tandem.domain import money
+from tandem.accounts.service import AccountService
 from tandem.domain.catalog import Asset
+from tandem.domain.commission import show as show_rate
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.domain.trading import MarketStatus
@@ -70,7 +70,7 @@ class LegacyService:
             markets = [market for market in markets if market.symbol == args["symbol"]]
             if not markets:
                 raise api_error("BAD_SYMBOL")
-        rows = [(market.symbol, *rates_in(account, market)) for market in markets]
+        rows = [(market.symbol, *(account.fees or market.rules.fees)[:2]) for market in markets]
         return [
             {"symbol": symbol, "makerCommission": _short(maker), "takerCommission": _short(taker)}
             for symbol, maker, taker in rows
@@ -165,4 +165,4 @@ def nothing(_call: Call, _args: Args) -> bytes:
 
 def _short(rate_e8: int) -> str:
     """Without trailing zeros: "0.001"."""
-    return money.show(rate_e8, RATE_DECIMALS).rstrip("0").rstrip(".")
+    return show_rate(rate_e8).rstrip("0").rstrip(".")

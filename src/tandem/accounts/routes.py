@@ -53,6 +53,16 @@ def operations(
             service.commission,
             summary="The account's commission rates in a market.",
         ),
+        Operation(
+            "GET",
+            "/api/v3/myFilters",
+            "myFilters",
+            Security.USER_DATA,
+            40,
+            (Param("symbol", Kind.SYMBOL, mandatory=True),),
+            service.my_filters,
+            summary="The filters that hold for the account in a market.",
+        ),
         *_legacy(LegacyService(client, service, key_facts)),
     ]
 

@@ -1,24 +1,16 @@
-"""What an account is and has: status, balances, commission rates."""
+"""What an account is and has: status, balances, commission rates, filters."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tandem.domain import money
+from tandem.domain import filters, permissions
 from tandem.domain.catalog import Market
+from tandem.domain.commission import Commission, Rates, commission_of, show_rates
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.platform.engine import Account, EngineClient
 
-RATE_DECIMALS = 8
-NO_RATE = money.show(0, RATE_DECIMALS)
 BASIS_POINT_E8 = 10_000
-NO_DISCOUNT = {
-    "enabledForAccount": False,
-    "enabledForSymbol": False,
-    "discountAsset": "",
-    "discount": NO_RATE,
-}
-"""Commission is always taken from what a trade brings."""
 
 
 class AccountService:
@@ -31,13 +23,15 @@ class AccountService:
 
     def status(self, call: Call, args: Args) -> dict[str, Any]:
         account = self.account(call)
-        maker, taker = self._account_rates(account)
+        rates = self._account_rates(account)
+        maker, taker, buyer, seller = (rate // BASIS_POINT_E8 for rate in rates)
+        group = {} if account.trade_group is None else {"tradeGroupId": account.trade_group}
         return {
-            "makerCommission": maker // BASIS_POINT_E8,
-            "takerCommission": taker // BASIS_POINT_E8,
-            "buyerCommission": 0,
-            "sellerCommission": 0,
-            "commissionRates": {**_rates(maker, taker), "buyer": NO_RATE, "seller": NO_RATE},
+            "makerCommission": maker,
+            "takerCommission": taker,
+            "buyerCommission": buyer,
+            "sellerCommission": seller,
+            "commissionRates": show_rates(rates),
             "canTrade": account.can_trade,
             "canWithdraw": True,
             "canDeposit": True,
@@ -47,23 +41,39 @@ class AccountService:
             "updateTime": call.show_time(self._updated_us(account.id)),
             "accountType": "SPOT",
             "balances": self._balances(account.id, omit_zero=args.get("omitZeroBalances", False)),
-            "permissions": ["SPOT"],
+            "permissions": permissions.names_of(account.permissions),
             "uid": account.id,
+            **group,
         }
 
     def commission(self, call: Call, args: Args) -> dict[str, Any]:
+        market = self._market(args)
+        return {"symbol": market.symbol, **self.commission_in(self.account(call), market).show()}
+
+    def commission_in(self, account: Account, market: Market) -> Commission:
+        rules = self._engine.exchange_rules()
+        discount = None if rules.discount is None else (self._catalog.assets[rules.discount[0]].code, rules.discount[1])
+        return commission_of(account.fees, account.discount, market, discount)
+
+    def my_filters(self, call: Call, args: Args) -> dict[str, Any]:
+        """The filters that concern the account: the only place that shows MAX_ASSET."""
+        market = self._market(args)
+        limits = dict(self._engine.asset_limits(self.account(call).id))
+        return {
+            "exchangeFilters": filters.of_exchange(self._engine.exchange_rules()),
+            "symbolFilters": filters.of_market(market),
+            "assetFilters": [
+                {"filterType": "MAX_ASSET", "asset": asset.code, "limit": asset.show(limits[asset.id])}
+                for asset in (market.base, market.quote)
+                if limits.get(asset.id)
+            ],
+        }
+
+    def _market(self, args: Args) -> Market:
         market = self._catalog.by_symbol.get(args["symbol"])
         if market is None:
             raise api_error("BAD_SYMBOL")
-        sides = {"buyer": NO_RATE, "seller": NO_RATE}
-        none = {**_rates(0, 0), **sides}
-        return {
-            "symbol": market.symbol,
-            "standardCommission": {**_rates(*rates_in(self.account(call), market)), **sides},
-            "specialCommission": none,
-            "taxCommission": none,
-            "discount": NO_DISCOUNT,
-        }
+        return market
 
     def account(self, call: Call) -> Account:
         """Raises ApiError: a key may outlive the data it was made for."""
@@ -85,18 +95,10 @@ class AccountService:
                 rows.append({"asset": asset.code, "free": asset.show(free), "locked": asset.show(locked)})
         return rows
 
-    def _account_rates(self, account: Account) -> tuple[int, int]:
+    def _account_rates(self, account: Account) -> Rates:
         """Its own rates, or else the highest of any market, so that nobody pays more than this says."""
         if account.fees is not None:
             return account.fees
-        rules = [market.rules for market in self._catalog.markets.values()]
-        return max((r.maker_rate_e8 for r in rules), default=0), max((r.taker_rate_e8 for r in rules), default=0)
-
-
-def rates_in(account: Account, market: Market) -> tuple[int, int]:
-    """Maker and taker rate, as the engine applies them."""
-    return account.fees or (market.rules.maker_rate_e8, market.rules.taker_rate_e8)
-
-
-def _rates(maker: int, taker: int) -> dict[str, str]:
-    return {"maker": money.show(maker, RATE_DECIMALS), "taker": money.show(taker, RATE_DECIMALS)}
+        rates = [market.rules.fees for market in self._catalog.markets.values()]
+        maker, taker, buyer, seller = (max(column) for column in zip((0, 0, 0, 0), *rates, strict=True))
+        return maker, taker, buyer, seller

@@ -2,12 +2,13 @@
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
 
-from tandem.admin.service import AdminService, NotFound, Refused, explain
+from tandem.admin.rules import read_rate
+from tandem.admin.service import AccountChange, AdminService, NotFound, Refused, explain, read_permissions
 from tandem.domain.errors import ApiError, Fault
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
@@ -38,6 +39,11 @@ class CreateAccount(_Body):
     name: str
 
 
+class RenameAsset(_Body):
+    asset: str
+    name: str
+
+
 class UpdateAccount(_Body):
     """What is not given stays as it is."""
 
@@ -45,7 +51,28 @@ class UpdateAccount(_Body):
     canTrade: bool | None = None  # noqa: N815
     makerRate: str | None = None  # noqa: N815
     takerRate: str | None = None  # noqa: N815
+    buyerRate: str = "0"  # noqa: N815
+    sellerRate: str = "0"  # noqa: N815
     marketRates: bool = False  # noqa: N815
+    tradeGroup: int | None = None  # noqa: N815
+    """-1: none."""
+    permissions: str | None = None
+    """Names with commas, or ALL."""
+    discount: bool | None = None
+    """Pays commissions in the discount asset where it can."""
+
+
+class AssetLimit(_Body):
+    """MAX_ASSET; 0: no bound."""
+
+    account: str
+    asset: str
+    limit: str
+
+
+class AccountInMarket(_Body):
+    account: str
+    symbol: str
 
 
 class Movement(_Body):
@@ -63,6 +90,37 @@ class CreateMarket(_Body):
 
 class MarketName(_Body):
     symbol: str
+
+
+class UpdateMarket(_Body):
+    """What is not given stays as it is."""
+
+    symbol: str
+    rules: dict[str, str]
+
+
+class StatusOfMarket(_Body):
+    symbol: str
+    status: Literal["TRADING", "HALT", "BREAK", "CANCEL_ONLY", "END_OF_DAY"]
+
+
+class ReferencePrice(_Body):
+    symbol: str
+    price: str | None
+
+
+class UpdateExchange(_Body):
+    """What is not given stays as it is."""
+
+    rules: dict[str, str]
+
+
+class Sor(_Body):
+    """No symbols: no routing."""
+
+    base: str
+    symbols: tuple[str, ...] = ()
+    account: str = ""
 
 
 class CreateKey(_Body):
@@ -123,6 +181,23 @@ class OperatorApp:
                 MarketName,
                 lambda b: service.set_market_status(b.symbol, MarketStatus.TRADING),
             ),
+            ("POST", "/markets/status"): (
+                StatusOfMarket,
+                lambda b: service.set_market_status(b.symbol, MarketStatus[b.status]),
+            ),
+            ("PUT", "/markets"): (UpdateMarket, lambda b: service.update_market(b.symbol, b.rules)),
+            ("POST", "/markets/rules"): (MarketName, lambda b: service.rules(b.symbol)),
+            ("PUT", "/markets/reference-price"): (
+                ReferencePrice,
+                lambda b: service.set_reference_price(b.symbol, b.price),
+            ),
+            ("PUT", "/assets"): (RenameAsset, lambda b: service.rename_asset(b.asset, b.name)),
+            ("PUT", "/accounts/limits"): (AssetLimit, lambda b: service.limit_asset(b.account, b.asset, b.limit)),
+            ("POST", "/accounts/expire"): (AccountInMarket, lambda b: service.expire_orders(b.account, b.symbol)),
+            ("GET", "/exchange"): (None, lambda _: service.exchange()),
+            ("PUT", "/exchange"): (UpdateExchange, lambda b: service.update_exchange(b.rules)),
+            ("GET", "/sors"): (None, lambda _: service.sors()),
+            ("PUT", "/sors"): (Sor, lambda b: service.set_sor(b.base, b.symbols, b.account)),
             ("POST", "/keys"): (CreateKey, self._create_key),
             ("DELETE", "/keys"): (KeyName, self._revoke_key),
         }
@@ -162,12 +237,20 @@ class OperatorApp:
             return 503, {"error": str(error)}
 
     def _update_account(self, body: UpdateAccount) -> Awaitable[dict[str, Any]]:
-        rates: tuple[str, str] | bool = body.marketRates
+        rates: tuple[()] | tuple[int, int, int, int] | None = () if body.marketRates else None
         if body.makerRate is not None or body.takerRate is not None:
             if body.makerRate is None or body.takerRate is None or body.marketRates:
                 raise ValueError("makerRate and takerRate go together, and without marketRates")
-            rates = body.makerRate, body.takerRate
-        return self._service.update_account(body.account, can_trade=body.canTrade, rates=rates)
+            maker, taker, buyer, seller = body.makerRate, body.takerRate, body.buyerRate, body.sellerRate
+            rates = read_rate(maker), read_rate(taker), read_rate(buyer), read_rate(seller)
+        change = AccountChange(
+            can_trade=body.canTrade,
+            rates=rates,
+            trade_group=body.tradeGroup,
+            permissions=None if body.permissions is None else read_permissions(body.permissions),
+            discount=body.discount,
+        )
+        return self._service.update_account(body.account, change)
 
     def _create_key(self, body: CreateKey) -> dict[str, Any]:
         account = self._service.account_id(body.account)

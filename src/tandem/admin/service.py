@@ -1,13 +1,17 @@
 """What an operator may do to a running exchange. Every change is a command in the log like any other."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from tandem.admin import rules as rulebook
+from tandem.admin.rules import Scale, bits_of, names_of, read_rate
 from tandem.domain import money
 from tandem.domain.catalog import Asset, Market
+from tandem.domain.commission import show as show_rate
 from tandem.domain.errors import ApiError, engine_reject
-from tandem.domain.trading import FEE_ACCOUNT, MarketStatus, SelfTradePrevention
-from tandem.platform.engine import EngineClient, MarketRules, Result
+from tandem.domain.trading import FEE_ACCOUNT, MarketStatus
+from tandem.platform.engine import Account, EngineClient, ExchangeRules, MarketRules, OrderClosed, Result
 
 
 class NotFound(Exception):
@@ -18,12 +22,31 @@ class Refused(Exception):
     """A name that clients could not ask for, or rules that do not go together; the message says what is allowed."""
 
 
-RATE_DECIMALS = 8
 MAX_NAME = 20
 
 
-def _rate(text: str) -> int:
-    return money.parse(text, RATE_DECIMALS)
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What is None stays as it is."""
+
+    can_trade: bool | None = None
+    rates: tuple[()] | tuple[int, int, int, int] | None = None
+    """Maker, taker, buyer, seller in 10^-8; empty: each market's."""
+    trade_group: int | None = None
+    """`NO_GROUP`: none."""
+    permissions: int | None = None
+    discount: bool | None = None
+
+
+NO_GROUP = -1
+ALL = 2**32 - 1
+"""Every permission: what a new account has."""
+EXCHANGE_COUNTS = {
+    "maxNumOrders": "max_num_orders",
+    "maxNumAlgoOrders": "max_num_algo_orders",
+    "maxNumIcebergOrders": "max_num_iceberg_orders",
+    "maxNumOrderLists": "max_num_order_lists",
+}
 
 
 class AdminService:
@@ -41,18 +64,43 @@ class AdminService:
     def markets(self) -> list[dict[str, Any]]:
         return [self._show_market(m) for m in self._client.catalog.markets.values()]
 
+    def rules(self, symbol: str) -> dict[str, str]:
+        """Every rule of a market, as `update_market` takes them."""
+        market = self._market(symbol)
+        return rulebook.show_rules(self._rules_of(market.id), Scale(market.base.decimals, market.quote.decimals))
+
+    def exchange(self) -> dict[str, str]:
+        """Bounds over all markets, per account, 0 for none, and the discount asset."""
+        rules = self._engine.exchange_rules()
+        shown = {key: str(getattr(rules, field)) for key, field in EXCHANGE_COUNTS.items()}
+        discount = rulebook.OFF
+        if rules.discount is not None:
+            asset, rate = rules.discount
+            discount = f"{self._client.catalog.assets[asset].code},{show_rate(rate)}"
+        return shown | {"discount": discount}
+
+    def sors(self) -> list[dict[str, Any]]:
+        catalog = self._client.catalog
+        names = {account.id: account.name for account in self._engine.accounts()}
+        return [
+            {
+                "base": catalog.assets[base].code,
+                "symbols": [catalog.markets[market].symbol for market in markets],
+                "account": names[account],
+            }
+            for base, markets, account in self._engine.sors()
+        ]
+
     def accounts(self) -> list[dict[str, Any]]:
         assets = self._client.catalog.assets
         return [
-            {
-                "id": account.id,
-                "name": account.name,
-                "canTrade": account.can_trade,
+            _show_account(account)
+            | {
                 "balances": {
                     assets[asset].code: {"free": assets[asset].show(free), "locked": assets[asset].show(locked)}
                     for asset, free, locked in self._engine.balances(account.id)
                     if free or locked
-                },
+                }
             }
             for account in self._engine.accounts()
         ]
@@ -77,21 +125,41 @@ class AdminService:
         await self._done(self._engine.create_account(name))
         return {"id": self.account_id(name), "name": name}
 
-    async def update_account(
-        self, name: str, *, can_trade: bool | None = None, rates: tuple[str, str] | bool = False
-    ) -> dict[str, Any]:
-        """`rates`: maker and taker rate as decimal fractions; True: each market's; False: as they are."""
+    async def update_account(self, name: str, change: AccountChange) -> dict[str, Any]:
         account = self._engine.account(self.account_id(name))
         assert account is not None, "account_id has just found it"
         if account.id == FEE_ACCOUNT:
             raise NotFound("the fee account cannot be changed")
-        fees = account.fees if rates is False else None
-        if isinstance(rates, tuple):
-            fees = _rate(rates[0]), _rate(rates[1])
-        may = account.can_trade if can_trade is None else can_trade
-        await self._done(self._engine.update_account(account.id, may, fees))
-        shown = None if fees is None else [money.show(fee, RATE_DECIMALS) for fee in fees]
-        return {"id": account.id, "name": account.name, "canTrade": may, "rates": shown}
+        fees = account.fees
+        if change.rates is not None:
+            fees = change.rates if change.rates else None
+        group = account.trade_group if change.trade_group is None else change.trade_group
+        number = self._engine.update_account(
+            account.id,
+            account.can_trade if change.can_trade is None else change.can_trade,
+            fees,
+            None if group == NO_GROUP else group,
+            account.permissions if change.permissions is None else change.permissions,
+            account.discount if change.discount is None else change.discount,
+        )
+        await self._done(number)
+        changed = self._engine.account(account.id)
+        assert changed is not None
+        return _show_account(changed)
+
+    async def limit_asset(self, name: str, asset_code: str, amount: str) -> dict[str, Any]:
+        """MAX_ASSET: the most of an asset that one order of the account may be about; 0: no bound."""
+        account, asset = self.account_id(name), self._asset(asset_code)
+        limit = money.parse(amount, asset.decimals)
+        await self._done(self._engine.set_asset_limit(account, asset.id, limit))
+        return {"account": name, "asset": asset.code, "limit": asset.show(limit)}
+
+    async def expire_orders(self, name: str, symbol: str) -> dict[str, Any]:
+        """The exchange ends an account's open orders in a market."""
+        account, market = self.account_id(name), self._market(symbol)
+        result = await self._done(self._engine.cancel_all(account, market.id, by_exchange=True))
+        ended = [event.order_id for event in result.events if isinstance(event, OrderClosed)]
+        return {"account": name, "symbol": symbol, "ended": ended}
 
     async def move(self, direction: str, name: str, asset_code: str, amount: str) -> dict[str, Any]:
         """`direction` credit or debit. Returns the balance after it."""
@@ -103,18 +171,64 @@ class AdminService:
         free, locked = next((f, k) for a, f, k in self._engine.balances(account) if a == asset.id)
         return {"account": name, "asset": asset.code, "free": asset.show(free), "locked": asset.show(locked)}
 
-    async def create_market(self, symbol: str, base: str, quote: str, rules: dict[str, Any]) -> dict[str, Any]:
-        """`rules`: see `market_rules`."""
+    async def create_market(self, symbol: str, base: str, quote: str, rules: Mapping[str, str]) -> dict[str, Any]:
+        """`rules`: see `tandem.admin.rules.KEYS`."""
         _check_name("a symbol", symbol)
         base_asset, quote_asset = self._asset(base), self._asset(quote)
-        parsed = market_rules(rules, base_asset.decimals, quote_asset.decimals)
+        parsed = rulebook.new_market(rules, Scale(base_asset.decimals, quote_asset.decimals))
         _check_steps(parsed, base_asset, quote_asset)
         await self._done(self._engine.create_market(symbol, base_asset.id, quote_asset.id, parsed))
         return self._show_market(self._market(symbol))
 
+    async def update_market(self, symbol: str, rules: Mapping[str, str]) -> dict[str, Any]:
+        """What is not named stays. Orders that are open stay as they are."""
+        market = self._market(symbol)
+        scale = Scale(market.base.decimals, market.quote.decimals)
+        document = rulebook.merged(rulebook.show_rules(self._rules_of(market.id), scale), rules)
+        parsed = rulebook.read_rules(document, scale)
+        _check_steps(parsed, market.base, market.quote)
+        await self._done(self._engine.update_market(market.id, parsed))
+        return self._show_market(self._market(symbol))
+
+    async def set_reference_price(self, symbol: str, price: str | None) -> dict[str, Any]:
+        market = self._market(symbol)
+        units = None if price is None else money.parse(price, market.quote.decimals)
+        await self._done(self._engine.set_reference_price(market.id, units))
+        return {"symbol": symbol, "referencePrice": None if units is None else market.show_price(units)}
+
+    async def set_sor(self, base: str, symbols: tuple[str, ...], account: str) -> dict[str, Any]:
+        """The markets that orders of smart order routing may take from; none: no routing for this asset."""
+        asset = self._asset(base)
+        markets = [self._market(symbol).id for symbol in symbols]
+        owner = self.account_id(account) if symbols else FEE_ACCOUNT
+        await self._done(self._engine.set_sor(asset.id, markets, owner))
+        return {"base": asset.code, "symbols": list(symbols)}
+
+    async def update_exchange(self, change: Mapping[str, str]) -> dict[str, Any]:
+        """Keys: those of `exchange`. What is not named stays. `discount`: asset,rate or off."""
+        for key in change:
+            if key not in (*EXCHANGE_COUNTS, "discount"):
+                raise Refused(f"no rule {key!r}; there are {', '.join((*EXCHANGE_COUNTS, 'discount'))}")
+        document = self.exchange() | dict(change)
+        counts = {field: rulebook.read_count(str(document[key])) for key, field in EXCHANGE_COUNTS.items()}
+        discount = None
+        if document["discount"] != rulebook.OFF:
+            asset, _, rate = str(document["discount"]).partition(",")
+            discount = self._asset(asset).id, read_rate(rate)
+        await self._done(self._engine.update_exchange(ExchangeRules(**counts, discount=discount)))
+        return self.exchange()
+
+    async def rename_asset(self, code: str, name: str) -> dict[str, Any]:
+        asset = self._asset(code)
+        await self._done(self._engine.update_asset(asset.id, name))
+        return {"asset": code, "name": name, "decimals": asset.decimals}
+
     async def set_market_status(self, symbol: str, status: MarketStatus) -> dict[str, Any]:
         await self._done(self._engine.set_market_status(self._market(symbol).id, int(status)))
         return self._show_market(self._market(symbol))
+
+    def _rules_of(self, market: int) -> MarketRules:
+        return next(found.rules for found in self._engine.markets() if found.id == market)
 
     async def _done(self, number: int) -> Result:
         result = await self._client.submit(number)
@@ -143,9 +257,26 @@ class AdminService:
             "quote": market.quote.code,
             "tickSize": market.show_price(market.rules.tick_size),
             "stepSize": market.show_qty(market.rules.lot_size),
-            "makerRate": money.show(market.rules.maker_rate_e8, RATE_DECIMALS),
-            "takerRate": money.show(market.rules.taker_rate_e8, RATE_DECIMALS),
+            "makerRate": show_rate(market.rules.fees[0]),
+            "takerRate": show_rate(market.rules.fees[1]),
         }
+
+
+def _show_account(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "canTrade": account.can_trade,
+        "rates": None if account.fees is None else [show_rate(fee) for fee in account.fees],
+        "tradeGroup": account.trade_group,
+        "permissions": "ALL" if account.permissions == ALL else names_of(account.permissions, rulebook.PERMISSION_BITS),
+        "discount": account.discount,
+    }
+
+
+def read_permissions(text: str) -> int:
+    """Names with commas, ALL, or off. Raises BadRule."""
+    return ALL if text == "ALL" else bits_of(text, rulebook.PERMISSION_BITS)
 
 
 def _check_name(what: str, name: str) -> None:
@@ -178,38 +309,6 @@ def parse_amount(text: str, decimals: int) -> int:
         raise money.TooPrecise(text)
     scale: int = 10**decimals
     return int(whole) * scale + int(fraction.ljust(decimals, "0") or "0")
-
-
-def market_rules(rules: dict[str, Any], base_decimals: int, quote_decimals: int) -> MarketRules:
-    """Decimal strings to the engine's units. Keys: tickSize, stepSize (both needed), minPrice, maxPrice, minQty,
-    maxQty, marketMinQty, marketMaxQty, minNotional, maxNumOrders, makerRate, takerRate, selfTradePrevention."""
-
-    def read(key: str, parse: Callable[[str], int], default: int) -> int:
-        return parse(rules[key]) if rules.get(key) else default
-
-    def price(text: str) -> int:
-        return money.parse(text, quote_decimals)
-
-    def qty(text: str) -> int:
-        return money.parse(text, base_decimals)
-
-    tick, lot = read("tickSize", price, 0), read("stepSize", qty, 0)
-    least = read("minNotional", price, 0)
-    return MarketRules(
-        tick_size=tick,
-        lot_size=lot,
-        price_min=read("minPrice", price, tick),
-        price_max=read("maxPrice", price, tick * 100_000_000),
-        qty_min=read("minQty", qty, lot),
-        qty_max=read("maxQty", qty, lot * 1_000_000_000),
-        market_qty_min=read("marketMinQty", qty, 0),
-        market_qty_max=read("marketMaxQty", qty, 0),
-        notional=(least, True, 0, False) if least else None,
-        max_num_orders=int(rules.get("maxNumOrders") or 200),
-        maker_rate_e8=read("makerRate", _rate, 100_000),
-        taker_rate_e8=read("takerRate", _rate, 100_000),
-        stp_default=int(SelfTradePrevention[rules.get("selfTradePrevention") or "EXPIRE_MAKER"]),
-    )
 
 
 def explain(error: Exception) -> str:

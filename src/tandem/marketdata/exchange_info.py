@@ -5,12 +5,24 @@ from typing import Any
 
 import orjson
 
-from tandem.domain.catalog import Catalog, Market, Rules
-from tandem.domain.trading import ENGINE_MAX, SelfTradePrevention
+from tandem.domain import filters, permissions
+from tandem.domain.catalog import Market
+from tandem.domain.trading import Feature, OrderKind, SelfTradePrevention
+from tandem.platform.engine import EngineClient
 
-ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET"]
-PERMISSION = "SPOT"
-"""The only permission there is; every market has it."""
+LISTED = permissions.NAMES[:3]
+"""SPOT, MARGIN, LEVERAGED: a market with none of them is listed only when its permission is asked for."""
+FLAGS = {
+    "icebergAllowed": Feature.ICEBERG,
+    "ocoAllowed": Feature.OCO,
+    "otoAllowed": Feature.OTO,
+    "opoAllowed": Feature.OPO,
+    "quoteOrderQtyMarketAllowed": Feature.QUOTE_QTY_MARKET,
+    "allowTrailingStop": Feature.TRAILING,
+    "cancelReplaceAllowed": Feature.CANCEL_REPLACE,
+    "amendAllowed": Feature.AMEND,
+    "pegInstructionsAllowed": Feature.PEG,
+}
 
 
 def websocket_limits(announced: list[dict[str, Any]], attempts_per_5_minutes: int) -> list[dict[str, Any]]:
@@ -23,60 +35,10 @@ def websocket_limits(announced: list[dict[str, Any]], attempts_per_5_minutes: in
     return rows
 
 
-def filters(market: Market) -> list[dict[str, Any]]:
-    """The market's rules as the API's filters. A bound of 0 means none; lot sizes always print an upper one."""
-    rules: Rules = market.rules
-    price, qty, quote = market.show_price, market.show_qty, market.show_quote
-    rows: list[dict[str, Any]] = [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": price(rules.price_min),
-            "maxPrice": price(rules.price_max),
-            "tickSize": price(rules.tick_size),
-        },
-        {
-            "filterType": "LOT_SIZE",
-            "minQty": qty(rules.qty_min or rules.lot_size),
-            "maxQty": qty(rules.qty_max or ENGINE_MAX),
-            "stepSize": qty(rules.lot_size),
-        },
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": qty(rules.market_qty_min),
-            "maxQty": qty(rules.market_qty_max or rules.qty_max or ENGINE_MAX),
-            "stepSize": qty(rules.market_lot_size),
-        },
-    ]
-    if rules.min_notional is not None:
-        minimum, apply_to_market = rules.min_notional
-        rows.append(
-            {
-                "filterType": "MIN_NOTIONAL",
-                "minNotional": quote(minimum),
-                "applyToMarket": apply_to_market,
-                "avgPriceMins": rules.avg_price_mins,
-            }
-        )
-    if rules.notional is not None:
-        minimum, apply_min, maximum, apply_max = rules.notional
-        rows.append(
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": quote(minimum),
-                "applyMinToMarket": apply_min,
-                "maxNotional": quote(maximum or ENGINE_MAX),
-                "applyMaxToMarket": apply_max,
-                "avgPriceMins": rules.avg_price_mins,
-            }
-        )
-    if rules.max_num_orders:
-        rows.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_num_orders})
-    return rows
-
-
 def symbol(market: Market, *, show_permission_sets: bool = True) -> dict[str, Any]:
     rules = market.rules
     base, quote = market.base.decimals, market.quote.decimals
+    names = permissions.names_of(rules.permissions)
     return {
         "symbol": market.symbol,
         "status": market.status.name,
@@ -87,21 +49,13 @@ def symbol(market: Market, *, show_permission_sets: bool = True) -> dict[str, An
         "quoteAssetPrecision": quote,
         "baseCommissionPrecision": base,
         "quoteCommissionPrecision": quote,
-        "orderTypes": ORDER_TYPES,
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
-        "opoAllowed": False,
-        "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
-        "pegInstructionsAllowed": False,
-        "isSpotTradingAllowed": True,
+        "orderTypes": [kind.name for kind in OrderKind if rules.kinds >> kind & 1],
+        **{flag: bool(rules.features >> feature & 1) for flag, feature in FLAGS.items()},
+        "isSpotTradingAllowed": "SPOT" in names,
         "isMarginTradingAllowed": False,
-        "filters": filters(market),
+        "filters": filters.of_market(market),
         "permissions": [],
-        "permissionSets": [[PERMISSION]] if show_permission_sets else [],
+        "permissionSets": [names] if show_permission_sets else [],
         "defaultSelfTradePreventionMode": SelfTradePrevention(rules.stp_default).name,
         "allowedSelfTradePreventionModes": [mode.name for mode in SelfTradePrevention if rules.stp_allowed >> mode & 1],
     }
@@ -110,14 +64,18 @@ def symbol(market: Market, *, show_permission_sets: bool = True) -> dict[str, An
 class ExchangeInfo:
     """The answer's bytes."""
 
-    def __init__(self, catalog: Catalog, limits: list[dict[str, Any]]) -> None:
-        self._catalog = catalog
+    def __init__(self, client: EngineClient, limits: list[dict[str, Any]]) -> None:
+        self._engine = client.engine
+        self._catalog = client.catalog
         self._rate_limits = orjson.dumps(limits)
         self._version = -1
         self._symbols: dict[str, bytes] = {}
         self._everything = b""
+        self._filters = b""
+        self._sors = b""
 
     def everything(self, server_time: int) -> bytes:
+        """All markets that a client sees who does not ask for any."""
         self._renew()
         return self._envelope(server_time, self._everything)
 
@@ -130,14 +88,30 @@ class ExchangeInfo:
         return self._envelope(server_time, b",".join(rows))
 
     def _renew(self) -> None:
-        if self._version != self._catalog.version:
-            self._version = self._catalog.version
-            self._symbols = {m.symbol: orjson.dumps(symbol(m)) for m in self._catalog.markets.values()}
-            self._everything = b",".join(self._symbols.values())
+        catalog = self._catalog
+        if self._version == catalog.version:
+            return
+        self._version = catalog.version
+        self._symbols = {m.symbol: orjson.dumps(symbol(m)) for m in catalog.markets.values()}
+        self._everything = b",".join(self._symbols[m.symbol] for m in permitted(catalog.markets.values(), LISTED))
+        self._filters = orjson.dumps(filters.of_exchange(self._engine.exchange_rules()))
+        groups = [
+            {"baseAsset": catalog.assets[base].code, "symbols": [catalog.markets[market].symbol for market in group]}
+            for base, group, _account in self._engine.sors()
+        ]
+        self._sors = b',"sors":%b' % orjson.dumps(groups) if groups else b""
 
     def _envelope(self, server_time: int, symbols: bytes) -> bytes:
-        return b'{"timezone":"UTC","serverTime":%d,"rateLimits":%b,"exchangeFilters":[],"symbols":[%b]}' % (
+        return b'{"timezone":"UTC","serverTime":%d,"rateLimits":%b,"exchangeFilters":%b,"symbols":[%b]%b}' % (
             server_time,
             self._rate_limits,
+            self._filters,
             symbols,
+            self._sors,
         )
+
+
+def permitted(markets: Iterable[Market], names: Iterable[str]) -> list[Market]:
+    """Those that ask for one of these permissions."""
+    wanted = sum(1 << permissions.NAMES.index(name) for name in names)
+    return [market for market in markets if market.rules.permissions & wanted]
