@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
-from tandem.admin.rules import read_rate
-from tandem.admin.service import AccountChange, AdminService, NotFound, Refused, explain, read_permissions
+from tandem.admin.rules import PERMISSION_BITS, bits_of, read_rate
+from tandem.admin.service import AccountChange, AdminService, NotFound, Refused, explain
 from tandem.domain.errors import ApiError, Fault
 from tandem.domain.trading import MarketStatus
 from tandem.platform.engine import DiskFull, EngineClosed, Overloaded
@@ -57,7 +57,7 @@ class UpdateAccount(_Body):
     tradeGroup: int | None = None  # noqa: N815
     """-1: none."""
     permissions: str | None = None
-    """Names with commas, or ALL."""
+    """Names with commas."""
     discount: bool | None = None
     """Pays commissions in the discount asset where it can."""
 
@@ -247,7 +247,7 @@ class OperatorApp:
             can_trade=body.canTrade,
             rates=rates,
             trade_group=body.tradeGroup,
-            permissions=None if body.permissions is None else read_permissions(body.permissions),
+            permissions=None if body.permissions is None else bits_of(body.permissions, PERMISSION_BITS),
             discount=body.discount,
         )
         return self._service.update_account(body.account, change)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.admin import rules as rulebook
-from tandem.admin.rules import Scale, bits_of, names_of, read_rate
+from tandem.admin.rules import Scale, names_of, read_rate
 from tandem.domain import money
 from tandem.domain.catalog import Asset, Market
 from tandem.domain.commission import show as show_rate
@@ -39,8 +39,6 @@ class AccountChange:
 
 
 NO_GROUP = -1
-ALL = 2**32 - 1
-"""Every permission: what a new account has."""
 EXCHANGE_COUNTS = {
     "maxNumOrders": "max_num_orders",
     "maxNumAlgoOrders": "max_num_algo_orders",
@@ -269,14 +267,9 @@ def _show_account(account: Account) -> dict[str, Any]:
         "canTrade": account.can_trade,
         "rates": None if account.fees is None else [show_rate(fee) for fee in account.fees],
         "tradeGroup": account.trade_group,
-        "permissions": "ALL" if account.permissions == ALL else names_of(account.permissions, rulebook.PERMISSION_BITS),
+        "permissions": names_of(account.permissions, rulebook.PERMISSION_BITS),
         "discount": account.discount,
     }
-
-
-def read_permissions(text: str) -> int:
-    """Names with commas, ALL, or off. Raises BadRule."""
-    return ALL if text == "ALL" else bits_of(text, rulebook.PERMISSION_BITS)
 
 
 def _check_name(what: str, name: str) -> None:

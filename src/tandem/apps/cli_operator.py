@@ -151,7 +151,7 @@ def accounts_list(data: Path) -> None:
 @click.option("--market-rates", is_flag=True, help="From now on each market's rates again.")
 @click.option("--trade/--no-trade", default=None, help="Whether it may place orders.")
 @click.option("--trade-group", type=click.IntRange(-1, 2**31), help="Its trade group; -1: none.")
-@click.option("--permissions", help="Names with commas, or ALL.")
+@click.option("--permissions", help="What it may trade: names with commas, as markets' permissions.")
 @click.option("--discount/--no-discount", default=None, help="Pay commissions in the discount asset where it can.")
 def accounts_update(data: Path, name: str, market_rates: bool, **options: str | int | bool | None) -> None:
     """Set an account's rates and what it may do. What is not given stays as it is."""
