@@ -74,6 +74,8 @@ pub struct Book {
     free: u32,
     count: usize,
     version: u64,
+    /// Levels whose total changed since they were last taken; `None`: nobody wants to know.
+    changed: Option<Vec<(Side, Ticks)>>,
 }
 
 impl Default for Book {
@@ -89,7 +91,8 @@ const fn side_of(level: u32) -> Side {
 impl Book {
     /// An empty book at version 0.
     pub const fn new() -> Self {
-        Self { bids: Ladder::new(0), asks: Ladder::new(u64::MAX), nodes: Vec::new(), free: NONE, count: 0, version: 0 }
+        let (bids, asks) = (Ladder::new(0), Ladder::new(u64::MAX));
+        Self { bids, asks, nodes: Vec::new(), free: NONE, count: 0, version: 0, changed: None }
     }
 
     /// Makes room for `more` orders at once.
@@ -106,6 +109,25 @@ impl Book {
     /// Carries on counting from a snapshot.
     pub(crate) const fn set_version(&mut self, version: u64) {
         self.version = version;
+    }
+
+    /// From now on remembers which levels change, until they are taken.
+    pub(crate) fn follow_levels(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Each level whose total changed since this was last asked; some more than once.
+    pub(crate) fn take_changed(&mut self) -> impl Iterator<Item = (Side, Ticks)> {
+        self.changed.iter_mut().flat_map(|changed| changed.drain(..))
+    }
+
+    /// A level's total has changed.
+    #[inline(always)]
+    fn changed(&mut self, side: Side, ticks: Ticks) {
+        self.version = self.version.wrapping_add(1);
+        if let Some(changed) = &mut self.changed {
+            changed.push((side, ticks));
+        }
     }
 
     /// Orders in the book.
@@ -192,7 +214,7 @@ impl Book {
             level.head = at;
         }
         self.count = self.count.wrapping_add(1);
-        self.version = self.version.wrapping_add(1);
+        self.changed(side, ticks);
         Some(Handle(at))
     }
 
@@ -224,9 +246,13 @@ impl Book {
         }
         node.lots = left;
         let level_at = node.level;
-        let level = self.ladder_mut(side_of(level_at)).level_mut(level_at >> 1)?;
+        let side = side_of(level_at);
+        let ladder = self.ladder_mut(side);
+        let level = ladder.level_mut(level_at >> 1)?;
         level.total = level.total.checked_sub(u128::from(lots))?;
-        self.version = self.version.wrapping_add(1);
+        let key = level.key;
+        let ticks = ladder.ticks(key);
+        self.changed(side, ticks);
         Some(left)
     }
 
@@ -248,7 +274,8 @@ impl Book {
         if let Some(next) = self.nodes.get_mut(node.next as usize) {
             next.prev = node.prev;
         }
-        let ladder = self.ladder_mut(side_of(node.level));
+        let side = side_of(node.level);
+        let ladder = self.ladder_mut(side);
         let level = ladder.level_mut(node.level >> 1)?;
         level.total = level.total.checked_sub(u128::from(node.lots))?;
         if node.prev == NONE {
@@ -257,11 +284,13 @@ impl Book {
         if node.next == NONE {
             level.tail = node.prev;
         }
-        if level.head == NONE {
+        let (key, is_gone) = (level.key, level.head == NONE);
+        let ticks = ladder.ticks(key);
+        if is_gone {
             ladder.remove(node.level >> 1)?;
         }
         self.count = self.count.checked_sub(1)?;
-        self.version = self.version.wrapping_add(1);
+        self.changed(side, ticks);
         Some(node.lots)
     }
 
