@@ -152,7 +152,7 @@ ENGINE_MAX = 2**63 - 1
 """Largest price or quantity the engine takes, in minor units."""
 
 PERMISSION_SPOT = 1
-"""Permission bit 0."""
+"""Permission bit 0; what a new account has."""
 
 PERMISSIONS_ALL = 2**32 - 1
-"""Every permission bit; what a new account has."""
+"""Every permission bit."""

@@ -91,8 +91,15 @@ const fn side_of(level: u32) -> Side {
 impl Book {
     /// An empty book at version 0.
     pub const fn new() -> Self {
-        let (bids, asks) = (Ladder::new(0), Ladder::new(u64::MAX));
-        Self { bids, asks, nodes: Vec::new(), free: NONE, count: 0, version: 0, changed: None }
+        Self {
+            bids: Ladder::new(0),
+            asks: Ladder::new(u64::MAX),
+            nodes: Vec::new(),
+            free: NONE,
+            count: 0,
+            version: 0,
+            changed: None,
+        }
     }
 
     /// Makes room for `more` orders at once.
