@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.conformance.recorder import VARIABLE
 from tests.system.trader import Trader
 
 T = TypeVar("T")
 TANDEM = Path(sys.executable).parent / "tandem"
+SERVE = [sys.executable, "-m", "tests.conformance.serve"] if os.environ.get(VARIABLE) else [str(TANDEM)]
+"""The same server, observed when what the tests exercise is recorded."""
 UNLIMITED = """
 log_format = "json"
 log_level = "debug"
@@ -77,7 +80,7 @@ class Exchange:
 
     def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Starts without waiting."""
-        command = [str(TANDEM), "serve", "--data", str(self.data), "--port", "0", "--config", str(self._config_path)]
+        command = [*SERVE, "serve", "--data", str(self.data), "--port", "0", "--config", str(self._config_path)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         return self._process
