@@ -47,6 +47,7 @@ pub mod event;
 mod hash;
 mod index;
 mod ledger;
+mod levels;
 mod market;
 mod matching;
 mod orders;
