@@ -4,6 +4,7 @@ import ccxt
 import pytest
 
 from tandem.domain.errors import ApiError
+from tandem.platform.engine import ExchangeRules
 from tests.trading.rig import ALICE, BOB, CAROL, NOW_US, Rig, running
 
 NO_RATES = {"maker": "0.00000000", "taker": "0.00000000", "buyer": "0.00000000", "seller": "0.00000000"}
@@ -50,7 +51,7 @@ async def test_zero_balances_can_be_left_out(rig: Rig) -> None:
 
 
 async def test_an_accounts_own_rates_hold_everywhere(rig: Rig) -> None:
-    await rig.done(rig.engine.update_account(ALICE, False, (0, 50_000)))
+    await rig.done(rig.engine.update_account(ALICE, False, (0, 50_000, 0, 0), None, 1, False))
     own = NO_RATES | {"taker": "0.00050000"}
     status = await rig.ask("account.status")
     assert (status["canTrade"], status["makerCommission"], status["takerCommission"]) == (False, 0, 5)
@@ -76,7 +77,41 @@ async def test_commission_in_full(rig: Rig) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["account.commission", "/sapi/v1/asset/tradeFee"])
+async def test_every_part_of_a_commission_is_shown(rig: Rig) -> None:
+    rules = rig.rules(fees=(1, 2, 3, 4), special_fees=(5, 6, 7, 8), tax_fees=(9, 10, 11, 12), discount=True)
+    await rig.done(rig.engine.update_market(0, rules))
+    await rig.done(rig.engine.update_exchange(ExchangeRules(discount=(1, 75_000_000))))
+    await rig.done(rig.engine.update_account(ALICE, True, (100, 200, 300, 400), 7, 1, True))
+
+    def rates(*numbers: int) -> dict[str, str]:
+        return {name: f"0.{n:08d}" for name, n in zip(NO_RATES, numbers, strict=True)}
+
+    assert await rig.ask("account.commission", symbol="BTCUSDT") == {
+        "symbol": "BTCUSDT",
+        "standardCommission": rates(100, 200, 300, 400),
+        "specialCommission": rates(5, 6, 7, 8),
+        "taxCommission": rates(9, 10, 11, 12),
+        "discount": {
+            "enabledForAccount": True,
+            "enabledForSymbol": True,
+            "discountAsset": "USDT",
+            "discount": "0.75000000",
+        },
+    }
+    assert (await rig.ask("account.status"))["tradeGroupId"] == 7
+
+
+async def test_my_filters_show_what_concerns_the_account(rig: Rig) -> None:
+    await rig.done(rig.engine.update_exchange(ExchangeRules(max_num_orders=1000)))
+    await rig.done(rig.engine.set_asset_limit(ALICE, 0, 150_000_000))
+    found = await rig.ask("myFilters", symbol="BTCUSDT")
+    assert found["exchangeFilters"] == [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1000}]
+    assert found["assetFilters"] == [{"filterType": "MAX_ASSET", "asset": "BTC", "limit": "1.50000000"}]
+    assert "PRICE_FILTER" in {row["filterType"] for row in found["symbolFilters"]}
+    assert (await rig.ask("myFilters", BOB, symbol="BTCUSDT"))["assetFilters"] == []
+
+
+@pytest.mark.parametrize("name", ["account.commission", "myFilters", "/sapi/v1/asset/tradeFee"])
 async def test_an_unknown_symbol_is_refused(rig: Rig, name: str) -> None:
     with pytest.raises(ApiError) as refused:
         await rig.ask(name, symbol="ETHUSDT")

@@ -51,7 +51,7 @@ async def test_a_market_quoted_in_bitcoin_values_its_base(rig: Rig) -> None:
 async def test_an_account_that_may_not_trade_is_locked(rig: Rig) -> None:
     told = {"isLocked": False, "plannedRecoverTime": 0, "triggerCondition": {}, "updateTime": 0}
     assert await rig.ask("/sapi/v1/account/apiTradingStatus") == {"data": told}
-    await rig.done(rig.engine.update_account(ALICE, False, None))
+    await rig.done(rig.engine.update_account(ALICE, False, None, None, 1, False))
     assert await rig.ask("/sapi/v1/account/apiTradingStatus") == {"data": told | {"isLocked": True}}
 
 

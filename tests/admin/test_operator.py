@@ -11,7 +11,9 @@ OPERATIONS = [
     ("GET", "/assets"), ("GET", "/markets"), ("GET", "/accounts"), ("GET", "/keys"), ("POST", "/assets"),
     ("POST", "/accounts"), ("PUT", "/accounts"), ("POST", "/accounts/credit"), ("POST", "/accounts/debit"),
     ("POST", "/markets"), ("POST", "/markets/halt"), ("POST", "/markets/resume"), ("POST", "/keys"),
-    ("DELETE", "/keys"),
+    ("DELETE", "/keys"), ("PUT", "/assets"), ("PUT", "/accounts/limits"), ("POST", "/accounts/expire"),
+    ("PUT", "/markets"), ("POST", "/markets/rules"), ("POST", "/markets/status"), ("PUT", "/markets/reference-price"),
+    ("GET", "/exchange"), ("PUT", "/exchange"), ("GET", "/sors"), ("PUT", "/sors"),
 ]  # fmt: skip
 
 
@@ -77,10 +79,10 @@ async def test_accounts_go_by_name_or_number_and_no_name_is_a_number(desk: Desk)
 
 
 async def test_an_update_changes_only_what_it_names(desk: Desk) -> None:
-    def state() -> tuple[bool, tuple[int, int] | None]:
+    def state() -> tuple[Any, ...]:
         account = desk.engine.account(desk.service.account_id("carol"))
         assert account is not None
-        return account.can_trade, account.fees
+        return account.can_trade, account.fees, account.trade_group, account.permissions, account.discount
 
     seen = []
     for change in (
@@ -88,12 +90,20 @@ async def test_an_update_changes_only_what_it_names(desk: Desk) -> None:
         {"makerRate": "0", "takerRate": "0.0005"},
         {},
         {"canTrade": True},
-        {"marketRates": True},
+        {"tradeGroup": 7, "permissions": "SPOT,TRD_GRP_002", "discount": True},
+        {"marketRates": True, "tradeGroup": -1},
     ):
         await desk.done("PUT", "/accounts", {"account": "carol"} | change)
         seen.append(state())
-    own = (0, 50_000)
-    assert seen == [(False, None), (False, own), (False, own), (True, own), (True, None)]
+    own = (0, 50_000, 0, 0)
+    assert seen == [
+        (False, None, None, 1, False),
+        (False, own, None, 1, False),
+        (False, own, None, 1, False),
+        (True, own, None, 1, False),
+        (True, own, 7, 9, True),
+        (True, None, None, 9, True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +115,10 @@ async def test_an_update_changes_only_what_it_names(desk: Desk) -> None:
         {"makerRate": "-1", "takerRate": "0"},
         {"makerRate": "", "takerRate": ""},
         {"canTrade": 1},
+        {"permissions": "SPT"},
+        {"tradeGroup": -2},
+        {"tradeGroup": 2**32},
+        {"makerRate": "0.6", "takerRate": "0", "buyerRate": "0.5"},
         {"surprise": 1},
     ],
 )
@@ -196,3 +210,65 @@ async def test_an_exchange_that_is_stopping_says_so(desk: Desk) -> None:
         503,
         {"error": "the exchange is stopping; nothing was done"},
     )
+
+
+async def test_rules_of_a_market_change_and_stay_as_named(desk: Desk) -> None:
+    before = await desk.done("POST", "/markets/rules", {"symbol": "BTCUSDT"})
+    change = {"maxNumOrders": "3", "percentPrice": "5.00000000,0.20000000", "orderTypes": "LIMIT,MARKET"}
+    await desk.done("PUT", "/markets", {"symbol": "BTCUSDT", "rules": change})
+    assert await desk.done("POST", "/markets/rules", {"symbol": "BTCUSDT"}) == before | change
+    for bad in ({"maxNumOrder": "3"}, {"tickSize": "0"}, {"icebergParts": "1001"}, {"rates": "1,1,1,1"}):
+        assert await desk.refused("PUT", "/markets", {"symbol": "BTCUSDT", "rules": bad})
+    assert await desk.done("POST", "/markets/rules", {"symbol": "BTCUSDT"}) == before | change
+
+
+async def test_every_status_can_be_set(desk: Desk) -> None:
+    for status in ("BREAK", "CANCEL_ONLY", "END_OF_DAY", "HALT", "TRADING"):
+        assert (await desk.done("POST", "/markets/status", {"symbol": "BTCUSDT", "status": status}))["status"] == status
+    assert await desk.refused("POST", "/markets/status", {"symbol": "BTCUSDT", "status": "AUCTION"})
+
+
+async def test_the_exchange_has_rules_of_its_own(desk: Desk) -> None:
+    before = await desk.done("GET", "/exchange")
+    assert before["discount"] == "off"
+    changed = {"maxNumOrders": "500", "discount": "USDT,0.75000000"}
+    assert await desk.done("PUT", "/exchange", {"rules": changed}) == before | changed
+    assert await desk.done("PUT", "/exchange", {"rules": {"discount": "off"}}) == before | {"maxNumOrders": "500"}
+    for bad in ({"maxOrders": "1"}, {"discount": "BNB,0.5"}, {"discount": "USDT"}, {"discount": "USDT,1.5"}):
+        assert await desk.refused("PUT", "/exchange", {"rules": bad})
+
+
+async def test_an_asset_is_renamed_and_bounded_for_an_account(desk: Desk) -> None:
+    assert (await desk.done("PUT", "/assets", {"asset": "BTC", "name": "Bitcoin"}))["name"] == "Bitcoin"
+    answer = await desk.done("PUT", "/accounts/limits", {"account": "carol", "asset": "BTC", "limit": "1.5"})
+    assert answer == {"account": "carol", "asset": "BTC", "limit": "1.50000000"}
+    assert desk.engine.asset_limits(desk.service.account_id("carol")) == [(0, 150_000_000)]
+
+
+async def test_a_reference_price_is_set_and_taken_away(desk: Desk) -> None:
+    for price in ("65000.00000000", None):
+        answer = await desk.done("PUT", "/markets/reference-price", {"symbol": "BTCUSDT", "price": price})
+        assert answer == {"symbol": "BTCUSDT", "referencePrice": price}
+    assert await desk.refused("PUT", "/markets/reference-price", {"symbol": "BTCUSDT", "price": "0"})
+    await desk.done("PUT", "/markets", {"symbol": "BTCUSDT", "rules": {"referencePrice": "10,1000"}})
+    assert await desk.refused("PUT", "/markets/reference-price", {"symbol": "BTCUSDT", "price": "1"})
+
+
+async def test_routing_between_markets_of_one_asset(desk: Desk) -> None:
+    await desk.done("POST", "/assets", {"asset": "USDC"})
+    await desk.done("POST", "/markets", {"symbol": "BTCUSDC", "base": "BTC", "quote": "USDC", "rules": RULES})
+    group = {"base": "BTC", "symbols": ["BTCUSDT", "BTCUSDC"], "account": "carol"}
+    await desk.done("PUT", "/sors", group)
+    assert await desk.done("GET", "/sors") == [group]
+    for bad in ({"symbols": ["BTCUSDT"]}, {"account": "0"}, {"base": "USDT"}, {"symbols": ["BTCUSDT", "BTCUSDT"]}):
+        assert await desk.refused("PUT", "/sors", group | bad)
+    await desk.done("PUT", "/sors", {"base": "BTC"})
+    assert await desk.done("GET", "/sors") == []
+
+
+async def test_the_exchange_ends_an_accounts_orders(desk: Desk) -> None:
+    await desk.done("POST", "/accounts/credit", {"account": "carol", "asset": "BTC", "amount": "1"})
+    carol = desk.service.account_id("carol")
+    await desk.client.submit(desk.engine.place_order(carol, 0, 1, 0, 0, 6_500_000_000_000, 10_000_000, 0, "a", -1))
+    assert (await desk.done("POST", "/accounts/expire", {"account": "carol", "symbol": "BTCUSDT"}))["ended"] == [1]
+    assert await desk.refused("POST", "/accounts/expire", {"account": "carol", "symbol": "BTCUSDT"})

@@ -58,8 +58,6 @@ pub const PEG_OFFSET_MAX: u8 = 100;
 pub const BIPS_ONE: u32 = 10_000;
 /// Most triggered orders and activated lists that one command carries out; the rest waits for the next.
 pub const RELEASES_MAX: usize = 256;
-/// Every permission bit.
-pub const PERMISSIONS_ALL: u32 = u32::MAX;
 /// Permission bit 0: "SPOT".
 pub const PERMISSION_SPOT: u32 = 1;
 /// Longest client order id the API allows.
