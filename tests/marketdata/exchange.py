@@ -76,9 +76,9 @@ class Exchange:
         )
         self.market = self.client.catalog.by_symbol["BTCUSDT"].id
 
-    async def add_market(self, symbol: str) -> None:
+    async def add_market(self, symbol: str, **rules_: Any) -> None:
         by_code = self.client.catalog.by_code
-        rules = MarketRules(tick_size=UNIT // 100, lot_size=UNIT // 10_000, max_num_orders=0)
+        rules = MarketRules(**{"tick_size": UNIT // 100, "lot_size": UNIT // 10_000, "max_num_orders": 0} | rules_)
         await self.run(self.engine.create_market(symbol, by_code["BTC"].id, by_code["USDT"].id, rules))
 
     async def run(self, number: int) -> Result:

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from tandem.domain.catalog import Asset, Market
 from tandem.domain.trading import MarketStatus
@@ -30,102 +29,6 @@ async def test_ping_and_time(exchange: Exchange) -> None:
     assert exchange.ask("ping") == {}
     assert exchange.ask("time", now_us=1_700_000_000_123_456) == {"serverTime": 1_700_000_000_123}
     assert exchange.ask("time", now_us=1_700_000_000_123_456, micros=True) == {"serverTime": 1_700_000_000_123_456}
-
-
-SYMBOL = {
-    "symbol": "BTCUSDT",
-    "status": "TRADING",
-    "baseAsset": "BTC",
-    "baseAssetPrecision": 8,
-    "quoteAsset": "USDT",
-    "quotePrecision": 8,
-    "quoteAssetPrecision": 8,
-    "baseCommissionPrecision": 8,
-    "quoteCommissionPrecision": 8,
-    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-    "icebergAllowed": False,
-    "ocoAllowed": False,
-    "otoAllowed": False,
-    "opoAllowed": False,
-    "quoteOrderQtyMarketAllowed": True,
-    "allowTrailingStop": False,
-    "cancelReplaceAllowed": False,
-    "amendAllowed": False,
-    "pegInstructionsAllowed": False,
-    "isSpotTradingAllowed": True,
-    "isMarginTradingAllowed": False,
-    "filters": [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": "0.00000000",
-            "maxPrice": "0.00000000",
-            "tickSize": "0.01000000",
-        },
-        {
-            "filterType": "LOT_SIZE",
-            "minQty": "0.00010000",
-            "maxQty": "92233720368.54775807",
-            "stepSize": "0.00010000",
-        },
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": "0.00000000",
-            "maxQty": "92233720368.54775807",
-            "stepSize": "0.00000000",
-        },
-    ],
-    "permissions": [],
-    "permissionSets": [["SPOT"]],
-    "defaultSelfTradePreventionMode": "NONE",
-    "allowedSelfTradePreventionModes": [
-        "NONE",
-        "EXPIRE_TAKER",
-        "EXPIRE_MAKER",
-        "EXPIRE_BOTH",
-        "DECREMENT",
-    ],
-}
-
-
-async def test_exchange_info_lists_every_filter(exchange: Exchange) -> None:
-    info = exchange.ask("exchangeInfo", "symbol=BTCUSDT", now_us=1_700_000_000_000_000)
-    assert info == {
-        "timezone": "UTC",
-        "serverTime": 1_700_000_000_000,
-        "rateLimits": [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
-            {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
-        ],
-        "exchangeFilters": [],
-        "symbols": [SYMBOL],
-    }
-
-
-async def test_exchange_info_chooses_symbols(exchange: Exchange) -> None:
-    await exchange.add_market("BTCXYZ")
-
-    def names(query: str) -> Any:
-        answer = exchange.ask("exchangeInfo", query)
-        return [s["symbol"] for s in answer["symbols"]] if isinstance(answer, dict) else answer
-
-    both = ["BTCUSDT", "BTCXYZ"]
-    combination = (-1128, "Combination of optional parameters invalid.")
-    assert names("") == both
-    assert names('symbols=["BTCXYZ","BTCUSDT"]') == ["BTCXYZ", "BTCUSDT"]
-    assert names("permissions=SPOT") == both
-    assert names('permissions=["MARGIN","SPOT"]') == both
-    assert names("permissions=MARGIN") == []
-    assert names("symbolStatus=TRADING") == both
-    assert names("symbolStatus=HALT") == []
-    assert names("symbol=NOPE") == (-1121, "Invalid symbol.")
-    assert names('symbols=["BTCXYZ","BTCXYZ"]') == (-1151, "Symbol is present multiple times in the list.")
-    assert names("symbolStatus=CLOSED") == (-1122, "Invalid symbolStatus.")
-    assert names('symbol=BTCUSDT&symbols=["BTCXYZ"]') == combination
-    assert names("symbol=BTCUSDT&permissions=SPOT") == combination
-    assert names("symbol=BTCUSDT&symbolStatus=TRADING") == combination
-    assert exchange.ask("exchangeInfo", "showPermissionSets=false")["symbols"][0]["permissionSets"] == []
 
 
 async def test_depth_is_the_book(exchange: Exchange) -> None:

@@ -13,6 +13,7 @@ from tandem.domain.catalog import Market
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
 from tandem.marketdata.intervals import SECOND, Interval
+from tandem.marketdata.references import show_reference
 from tandem.marketdata.topics import Topic
 from tandem.marketdata.views import MarketData
 from tandem.platform.engine import BookChange, Traded
@@ -314,6 +315,25 @@ class TickerFeed(Feed):
         def encode(unit: int) -> bytes:
             shown = [row.show(now_us, unit) for row in rows]
             return orjson.dumps(shown if self.market_id is None else shown[0])
+
+        self.topic.publish(encode)
+
+
+class ReferencePriceFeed(Feed):
+    """Every second, changed or not; silent until there is one."""
+
+    is_ticked = True
+
+    def on_tick(self, now_us: int) -> None:
+        market = self.market()
+        found = self.data.engine.reference_price(market.id)
+        if found is None or not self.data.shows(market):
+            return
+        _kind, price, time_us = found
+
+        def encode(unit: int) -> bytes:
+            shown = show_reference(market, price)
+            return orjson.dumps({"e": "referencePrice", "s": market.symbol, "r": shown, "t": time_us // unit})
 
         self.topic.publish(encode)
 

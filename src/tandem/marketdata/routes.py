@@ -7,6 +7,7 @@ from functools import partial
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.marketdata.exchange_info import ExchangeInfo, websocket_limits
 from tandem.marketdata.intervals import INTERVALS
+from tandem.marketdata.references import ReferenceService
 from tandem.marketdata.service import Json, MarketDataService
 from tandem.marketdata.views import MarketData
 from tandem.platform.rate_limits import RateLimiter
@@ -52,7 +53,7 @@ def operations(data: MarketData, limiter: RateLimiter) -> list[Operation]:
     service = MarketDataService(data)
     announced = limiter.announced()
     info = [
-        partial(service.exchange_info, ExchangeInfo(data.client.catalog, limits))
+        partial(service.exchange_info, ExchangeInfo(data.client, limits))
         for limits in (announced, websocket_limits(announced, limiter.limits.connection_attempts_per_5_minutes))
     ]
     rows: list[Row] = [
@@ -62,6 +63,7 @@ def operations(data: MarketData, limiter: RateLimiter) -> list[Operation]:
         ("", "exchangeInfo", 20, _INFO, info[1], "Markets and their rules."),
         *_history(service),
         *_tickers(service),
+        *_references(ReferenceService(data.client, service)),
     ]
     found = [_public(*row) for row in rows]
     retired = [
@@ -130,6 +132,30 @@ def _tickers(service: MarketDataService) -> list[Row]:
     ]
 
 
+def _references(service: ReferenceService) -> list[Row]:
+    one, with_status = (_SYMBOL,), (_SYMBOL, _STATUS)
+    rules = (_ONE_SYMBOL, _MANY_SYMBOLS, _STATUS)
+    return [
+        (
+            "executionRules",
+            "executionRules",
+            _rules_weight,
+            rules,
+            service.execution_rules,
+            "How far trades may go.",
+        ),
+        ("referencePrice", "referencePrice", 2, one, service.price, "The price that these rules go by."),
+        (
+            "referencePrice/calculation",
+            "referencePrice.calculation",
+            2,
+            with_status,
+            service.calculation,
+            "Where it comes from.",
+        ),
+    ]
+
+
 def _public(
     path: str,
     ws_method: str,
@@ -165,6 +191,12 @@ def _day_weight(args: Args) -> int:
 
 def _price_weight(args: Args) -> int:
     return 2 if "symbol" in args else 4
+
+
+def _rules_weight(args: Args) -> int:
+    if "symbol" in args:
+        return 2
+    return min(2 * len(args["symbols"]), 40) if "symbols" in args else 40
 
 
 def _per_symbol_weight(args: Args) -> int:

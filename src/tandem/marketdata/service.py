@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
+from tandem.domain import permissions
 from tandem.domain.catalog import Market
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
-from tandem.marketdata.exchange_info import PERMISSION, ExchangeInfo
+from tandem.marketdata.exchange_info import LISTED, ExchangeInfo, permitted
 from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
 from tandem.marketdata.trades import Aggregate, Trade
 from tandem.marketdata.views import MarketData
@@ -19,6 +20,7 @@ MAX_SYMBOLS = 100
 """For the tickers that cost per symbol."""
 
 Json = Any
+_decode_names = msgspec.json.Decoder(list[str]).decode
 
 
 class MarketDataService:
@@ -36,7 +38,7 @@ class MarketDataService:
 
     # --- which markets
 
-    def _market(self, args: Args) -> Market:
+    def one(self, args: Args) -> Market:
         market = self._catalog.by_symbol.get(args["symbol"])
         if market is None:
             raise api_error("BAD_SYMBOL")
@@ -44,7 +46,7 @@ class MarketDataService:
             raise api_error("SYMBOL_DOES_NOT_MATCH_STATUS")
         return market
 
-    def _several(self, args: Args) -> Sequence[Market]:
+    def several(self, args: Args) -> Sequence[Market]:
         """For `symbols` or no choice at all; those with another status than asked for are left out."""
         if "symbols" in args:
             by_symbol = self._catalog.by_symbol
@@ -61,13 +63,13 @@ class MarketDataService:
         if "symbol" in args and "symbols" in args:
             raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
         if "symbol" in args:
-            return show(self._market(args))
+            return show(self.one(args))
         if bounded:
             if "symbols" not in args:
                 raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "symbol", "symbols")
             if len(args["symbols"]) > MAX_SYMBOLS:
                 raise api_error("BAD_SYMBOL_COUNT")
-        return [show(market) for market in self._several(args)]
+        return [show(market) for market in self.several(args)]
 
     # --- operations
 
@@ -78,9 +80,10 @@ class MarketDataService:
         choices = [name for name in ("symbol", "symbols", "permissions") if name in args]
         if len(choices) > 1 or ("symbolStatus" in args and choices and choices != ["permissions"]):
             raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-        markets: Sequence[Market] = [self._market(args)] if choices == ["symbol"] else self._several(args)
-        if choices == ["permissions"] and PERMISSION not in _permissions(args["permissions"]):
-            markets = []
+        markets: Sequence[Market] = [self.one(args)] if choices == ["symbol"] else self.several(args)
+        if choices in ([], ["permissions"]):
+            names = _permissions(args["permissions"]) if choices else LISTED
+            markets = permitted(markets, names)
         return info.some(now, markets, show_permission_sets=args.get("showPermissionSets", True))
 
     def no_derivatives(self, call: Call, _args: Args) -> Json:
@@ -89,14 +92,14 @@ class MarketDataService:
         return {"timezone": "UTC", "serverTime": now, "rateLimits": [], "exchangeFilters": [], "symbols": []}
 
     def depth(self, _call: Call, args: Args) -> Json:
-        market = self._market(args)
+        market = self.one(args)
         version, bids, asks = self._data.engine.depth(market.id, args.get("limit", 100))
         if not self._data.shows(market):
             bids, asks = [], []
         return {"lastUpdateId": version, "bids": levels(market, bids), "asks": levels(market, asks)}
 
     def trades(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
+        market = self.one(args)
         ring = self._data.view(market.id).trades
         limit = args.get("limit", 500)
         first = max(args["fromId"], ring.first_id) if "fromId" in args else ring.next_id - limit
@@ -104,11 +107,11 @@ class MarketDataService:
 
     def block_trades(self, _call: Call, args: Args) -> Json:
         """Nothing is traded outside the book."""
-        self._market(args)
+        self.one(args)
         return []
 
     def aggregate_trades(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
+        market = self.one(args)
         ring = self._data.view(market.id).trades
         limit = args.get("limit", 500)
         start, end = args.get("startTime"), args.get("endTime")
@@ -125,7 +128,7 @@ class MarketDataService:
         return [_aggregate(market, call, row) for row in rows]
 
     def klines(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
+        market = self.one(args)
         interval = INTERVALS[args["interval"]]
         offset = _time_zone(args)
         rows = self._data.view(market.id).candles.rows(
@@ -156,7 +159,7 @@ class MarketDataService:
         ]
 
     def average_price(self, call: Call, args: Args) -> Json:
-        market = self._market(args)
+        market = self.one(args)
         average = self._data.engine.average_price(market.id)
         return {
             "mins": market.rules.avg_price_mins,
@@ -257,12 +260,12 @@ def _time_zone(args: Args) -> int:
     return offset
 
 
-def _permissions(text: str) -> list[str]:
-    """One bare value or a JSON array."""
-    if not text.startswith("["):
-        return [text]
+def _permissions(text: str) -> set[str]:
+    """One bare value or a JSON array. Raises ApiError."""
     try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        names = set(_decode_names(text)) if text.startswith("[") else {text}
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise api_error("INVALID_JSON", "permissions") from None
-    return [str(value) for value in values]
+    if not names or not names <= set(permissions.NAMES):
+        raise api_error("INVALID_PARAMETER", "permissions")
+    return names

@@ -38,6 +38,7 @@ _SIMPLE: dict[str, MakeFeed] = {
     "bookTicker": feeds.BookTickerFeed,
     "avgPrice": feeds.AveragePriceFeed,
     "blockTrade": feeds.BlockTradeFeed,
+    "referencePrice": feeds.ReferencePriceFeed,
 }
 _TICKERS: dict[str, tuple[str, int]] = {
     "miniTicker": (MINI_EVENT, DAY),
