@@ -25,7 +25,7 @@ ALICE, BOB, CAROL = 1, 2, 3
 BTC, USDT = 0, 1
 BTCUSDT = 0
 BTC_DECIMALS, USDT_DECIMALS = 8, 6
-RULES = {
+RULES: dict[str, Any] = {
     "tick_size": 10_000,  # 0.01
     "lot_size": 10_000,  # 0.0001
     "price_min": 10_000,
@@ -34,8 +34,7 @@ RULES = {
     "qty_max": 10**12,
     "market_qty_max": 10**11,
     "min_notional": (5_000_000, False),
-    "maker_rate_e8": 100_000,  # 0.1 %
-    "taker_rate_e8": 200_000,
+    "fees": (100_000, 200_000, 0, 0),  # 0.1 %, 0.2 %
     "max_num_orders": 6,
     "stp_default": 1,  # EXPIRE_TAKER
 }
@@ -75,6 +74,10 @@ class Rig:
             ]
         for result in await asyncio.gather(*(self.client.submit(number) for number in numbers)):
             assert result.code == -1, result
+
+    def rules(self, **change: Any) -> MarketRules:
+        """The market's rules with some of them replaced."""
+        return MarketRules(**(RULES | change))
 
     async def done(self, number: int) -> Result:
         result = await self.client.submit(number)

@@ -153,6 +153,3 @@ ENGINE_MAX = 2**63 - 1
 
 PERMISSION_SPOT = 1
 """Permission bit 0; what a new account has."""
-
-PERMISSIONS_ALL = 2**32 - 1
-"""Every permission bit."""
