@@ -69,6 +69,8 @@ ERRORS: dict[str, tuple[int, int, dict[int, str]]] = {
     'SYMBOL_DOES_NOT_MATCH_STATUS': (-1220, 400, {0: "The symbol's status does not match the requested symbolStatus."}),
     'OPO_WORKING_MUST_BE_BUY': (-1222, 400, {0: 'Working order in an OPO list must be a bid.'}),
     'OPO_PENDING_MUST_BE_SELL': (-1223, 400, {0: 'Pending orders in an OPO list must be asks.'}),
+    'WORKING_PARAM_REQUIRED': (-1224, 400, {1: "Working order must include the '%s' tag."}),
+    'PENDING_PARAM_NOT_REQUIRED': (-1225, 400, {1: "Pending orders should not include the '%s' tag."}),
     'BAD_API_ID': (-2008, 401, {0: 'Invalid Api-Key ID'}),
     'NEW_ORDER_REJECTED': (-2010, 400, {1: '%s'}),
     'CANCEL_REJECTED': (-2011, 400, {1: '%s'}),
