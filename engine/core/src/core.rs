@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::hash;
 use crate::index::Index;
 use crate::ledger::{Ledger, Wallet};
+use crate::lists::Lists;
 use crate::market::Market;
 use crate::reject::RejectCode;
 use crate::sessions::Sessions;
@@ -58,6 +59,8 @@ pub struct Core {
     pub(crate) accounts: Vec<Account>,
     pub(crate) names: Index,
     pub(crate) ledger: Ledger,
+    /// Open order lists, and what waits for its release.
+    pub(crate) lists: Lists,
     pub(crate) sessions: Sessions,
     /// Of the indexes whose keys clients choose; no part of the state.
     pub(crate) hash_seed: u64,
@@ -93,6 +96,7 @@ impl Core {
             accounts: Vec::new(),
             names: Index::default(),
             ledger: Ledger::default(),
+            lists: Lists::default(),
             sessions: Sessions::new(),
             hash_seed: 0,
             broken: None,

@@ -3,8 +3,8 @@
 //! Every sum is checked. A balance that would fall below zero is a broken invariant here: whether somebody may spend
 //! something is decided before, by the checks of the command.
 
-use crate::book::Handle;
 use crate::broken::Broken;
+use crate::orders::Place;
 use crate::types::{AccountId, Amount, AssetId, MarketId};
 
 /// What an account has of one asset, in minor units.
@@ -38,14 +38,33 @@ pub(crate) struct OpenList {
     pub(crate) count: u32,
     pub(crate) head: u32,
     pub(crate) tail: u32,
+    /// Contingent ones that do not work yet.
+    pub(crate) algos: u32,
+    /// Those with an iceberg quantity.
+    pub(crate) icebergs: u32,
+    /// Open order lists of the account in this market.
+    pub(crate) lists: u32,
 }
 
 /// End of a list of open orders.
 pub(crate) const NO_ORDER: u32 = u32::MAX;
 
 impl OpenList {
-    pub(crate) const fn first(&self) -> Option<Handle> {
-        if self.head == NO_ORDER { None } else { Some(Handle::from_index(self.head)) }
+    pub(crate) const fn new(market: u32) -> Self {
+        Self { market, count: 0, head: NO_ORDER, tail: NO_ORDER, algos: 0, icebergs: 0, lists: 0 }
+    }
+
+    pub(crate) const fn first(&self) -> Option<Place> {
+        Place::from_link(self.head)
+    }
+
+    /// Counts an order less.
+    #[inline]
+    pub(crate) fn uncount(&mut self, is_algo: bool, is_iceberg: bool) -> Option<()> {
+        self.count = self.count.checked_sub(1)?;
+        self.algos = self.algos.checked_sub(u32::from(is_algo))?;
+        self.icebergs = self.icebergs.checked_sub(u32::from(is_iceberg))?;
+        Some(())
     }
 }
 
@@ -127,8 +146,7 @@ impl Wallet {
         let at = match place(&self.open, market.0, |e| e.market) {
             Ok(at) => at,
             Err(at) => {
-                let list = OpenList { market: market.0, count: 0, head: NO_ORDER, tail: NO_ORDER };
-                insert_exact(&mut self.open, at, list);
+                insert_exact(&mut self.open, at, OpenList::new(market.0));
                 at
             }
         };

@@ -55,9 +55,12 @@ mod plan;
 mod query;
 pub mod reject;
 mod sessions;
+mod slab;
 mod snapshot;
+mod triggers;
 pub mod types;
 mod view;
+mod waiting;
 mod wire;
 
 pub use crate::broken::Broken;

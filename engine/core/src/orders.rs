@@ -1,30 +1,91 @@
-//! The open orders of one market: the book, what else is known about each order, and the ways to find one.
+//! The open orders of one market: the book, those that wait outside of it, what else is known about each order, and the
+//! ways to find one.
 
 use crate::book::{Book, Handle, Lots};
 use crate::hash::{self, spread};
 use crate::index::Index;
 use crate::ledger::{NO_ORDER, OpenList};
-use crate::types::{AccountId, ClientOrderId, OrderId, OrderKind, SelfTradePrevention, Side};
+use crate::slab::Slab;
+use crate::triggers::Triggers;
+use crate::types::{AccountId, ClientOrderId, ListId, OrderId, OrderKind, SelfTradePrevention, Side};
+use crate::waiting::{Extra, Waiting};
+
+/// The bit of a place's number that says that it is not in the book.
+const OUTSIDE: u32 = 1 << 31;
+/// No extra.
+pub(crate) const NO_EXTRA: u32 = u32::MAX;
+
+/// Where an open order is kept; as one number in the indexes and in its account's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Book(Handle),
+    /// In the table of waiting orders.
+    Waiting(u32),
+}
+
+impl Place {
+    #[inline(always)]
+    pub(crate) const fn index(self) -> u32 {
+        match self {
+            Self::Book(handle) => handle.index(),
+            Self::Waiting(at) => at | OUTSIDE,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn from_index(index: u32) -> Self {
+        if index & OUTSIDE == 0 { Self::Book(Handle::from_index(index)) } else { Self::Waiting(index & !OUTSIDE) }
+    }
+
+    /// The place behind a link of an account's list.
+    #[inline(always)]
+    pub(crate) const fn from_link(index: u32) -> Option<Self> {
+        if index == NO_ORDER { None } else { Some(Self::from_index(index)) }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn handle(self) -> Option<Handle> {
+        match self {
+            Self::Book(handle) => Some(handle),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
+/// An amount in two words: 128 bits that need no alignment of 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wide([u64; 2]);
+
+impl Wide {
+    #[inline(always)]
+    pub(crate) const fn new(value: u128) -> Self {
+        Self([value as u64, (value >> 64) as u64])
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(self) -> u128 {
+        let [low, high] = self.0;
+        u128::from(low) | u128::from(high) << 64
+    }
+}
 
 /// What the book does not know about an order. The fields that a fill changes come first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resting {
     /// Minor quote units.
-    pub(crate) filled_quote: u128,
+    pub(crate) filled_quote: Wide,
     pub(crate) updated_at: u64,
     pub(crate) prevented: Lots,
     pub(crate) lots: Lots,
     pub(crate) accepted_at: u64,
-    pub(crate) strategy_id: i64,
-    pub(crate) strategy_type: i32,
+    /// Place of its extra; `NO_EXTRA`: it is plain.
+    pub(crate) extra: u32,
     /// Older open order of the account in this market.
     pub(crate) prev: u32,
     /// Newer open order of the account in this market.
     pub(crate) next: u32,
     pub(crate) kind: OrderKind,
     pub(crate) stp: SelfTradePrevention,
-    pub(crate) has_strategy_id: bool,
-    pub(crate) has_strategy_type: bool,
     pub(crate) client_order_id: ClientOrderId,
 }
 
@@ -33,6 +94,12 @@ pub(crate) struct Orders {
     pub(crate) book: Book,
     /// By the handle's place.
     resting: Vec<Resting>,
+    /// Of orders in the book.
+    pub(crate) extras: Slab<Extra>,
+    pub(crate) waiting: Slab<Waiting>,
+    pub(crate) triggers: Triggers,
+    /// Orders in the book with an iceberg quantity.
+    icebergs: usize,
     by_id: Index,
     by_client: Index,
     /// Of `by_client`. Clients choose its keys: whoever knows the hash can make all of theirs meet in one place.
@@ -53,11 +120,14 @@ impl Orders {
     pub(crate) fn set_seed(&mut self, seed: u64) -> Option<()> {
         let mut by_client = Index::default();
         by_client.reserve(self.by_client.len())?;
+        let mut add = |owner: u32, client: &ClientOrderId, place: Place| {
+            if client.is_empty() { Some(()) } else { by_client.insert(client_hash(seed, owner, client), place.index()) }
+        };
         for maker in [Side::Buy, Side::Sell].into_iter().flat_map(|side| self.book.makers(side)) {
-            let client = &self.get(maker.handle)?.client_order_id;
-            if !client.is_empty() {
-                by_client.insert(client_hash(seed, maker.owner, client), maker.handle.index())?;
-            }
+            add(maker.owner, &self.get(maker.handle)?.client_order_id, Place::Book(maker.handle))?;
+        }
+        for (at, order) in self.waiting.iter() {
+            add(order.owner.0, &order.client_order_id, Place::Waiting(at))?;
         }
         (self.by_client, self.seed) = (by_client, seed);
         Some(())
@@ -70,6 +140,17 @@ impl Orders {
         self.by_id.reserve(more)
     }
 
+    /// Open orders of every state.
+    pub(crate) fn len(&self) -> usize {
+        self.book.len().saturating_add(self.waiting.len())
+    }
+
+    /// Whether some maker may hide a part of it.
+    #[inline(always)]
+    pub(crate) const fn has_icebergs(&self) -> bool {
+        self.icebergs != 0
+    }
+
     #[inline]
     pub(crate) fn get(&self, handle: Handle) -> Option<&Resting> {
         self.resting.get(handle.index() as usize)
@@ -80,20 +161,64 @@ impl Orders {
         self.resting.get_mut(handle.index() as usize)
     }
 
+    /// What an order in the book has beyond the plain ones.
     #[inline]
-    pub(crate) fn find(&self, id: OrderId) -> Option<Handle> {
-        let is_it = |at| self.book.get(Handle::from_index(at)).is_some_and(|order| order.id == id.0);
-        self.by_id.find(spread(id.0), is_it).map(Handle::from_index)
+    pub(crate) fn extra(&self, handle: Handle) -> Option<&Extra> {
+        self.extras.get(self.get(handle)?.extra)
+    }
+
+    /// See [`Self::extra`].
+    pub(crate) fn extra_mut(&mut self, handle: Handle) -> Option<&mut Extra> {
+        let at = self.get(handle)?.extra;
+        self.extras.get_mut(at)
+    }
+
+    /// What an order in the book does not show; 0 for most.
+    #[inline]
+    pub(crate) fn hidden(&self, handle: Handle) -> Lots {
+        if self.icebergs == 0 { 0 } else { self.extra(handle).map_or(0, |extra| extra.hidden) }
     }
 
     #[inline]
-    pub(crate) fn find_client(&self, account: AccountId, id: &ClientOrderId) -> Option<Handle> {
-        let is_it = |at| {
-            let handle = Handle::from_index(at);
-            self.get(handle).is_some_and(|order| order.client_order_id == *id)
-                && self.book.get(handle).is_some_and(|order| order.owner == account.0)
+    pub(crate) fn find(&self, id: OrderId) -> Option<Place> {
+        let is_it = |index| match Place::from_index(index) {
+            Place::Book(handle) => self.book.get(handle).is_some_and(|order| order.id == id.0),
+            Place::Waiting(at) => self.waiting.get(at).is_some_and(|order| order.id == id),
         };
-        self.by_client.find(client_hash(self.seed, account.0, id), is_it).map(Handle::from_index)
+        self.by_id.find(spread(id.0), is_it).map(Place::from_index)
+    }
+
+    #[inline]
+    pub(crate) fn find_client(&self, account: AccountId, id: &ClientOrderId) -> Option<Place> {
+        let is_it = |index| match Place::from_index(index) {
+            Place::Book(handle) => {
+                self.get(handle).is_some_and(|order| order.client_order_id == *id)
+                    && self.book.get(handle).is_some_and(|order| order.owner == account.0)
+            }
+            Place::Waiting(at) => {
+                self.waiting.get(at).is_some_and(|order| order.client_order_id == *id && order.owner == account)
+            }
+        };
+        self.by_client.find(client_hash(self.seed, account.0, id), is_it).map(Place::from_index)
+    }
+
+    /// An open order's id, owner and client order id.
+    pub(crate) fn names(&self, place: Place) -> Option<(OrderId, AccountId, ClientOrderId)> {
+        match place {
+            Place::Book(handle) => {
+                let maker = self.book.get(handle)?;
+                Some((OrderId(maker.id), AccountId(maker.owner), self.get(handle)?.client_order_id))
+            }
+            Place::Waiting(at) => self.waiting.get(at).map(|order| (order.id, order.owner, order.client_order_id)),
+        }
+    }
+
+    /// The list of an open order, if it is in one.
+    pub(crate) fn list_of(&self, place: Place) -> Option<ListId> {
+        match place {
+            Place::Book(handle) => self.extra(handle)?.list,
+            Place::Waiting(at) => self.waiting.get(at)?.extra.list,
+        }
     }
 
     /// Registers an order that was just put into the book, as its owner's newest.
@@ -107,12 +232,18 @@ impl Orders {
         info: Resting,
     ) -> Option<()> {
         self.add_unlisted(handle, id, owner, info)?;
-        self.enlist(handle, list)
+        self.enlist(Place::Book(handle), list)
     }
 
     /// Registers an order that was just put into the book, apart from its owner's list.
     #[inline]
     pub(crate) fn add_unlisted(&mut self, handle: Handle, id: OrderId, owner: AccountId, info: Resting) -> Option<()> {
+        self.set_resting(handle, info)?;
+        self.add_names(Place::Book(handle), id, owner, &info.client_order_id)
+    }
+
+    #[inline]
+    fn set_resting(&mut self, handle: Handle, info: Resting) -> Option<()> {
         let at = handle.index() as usize;
         // The book's slab grows by one at a time, and so does this table beside it.
         if at == self.resting.len() {
@@ -120,56 +251,195 @@ impl Orders {
         } else {
             *self.resting.get_mut(at)? = info;
         }
-        self.by_id.insert(spread(id.0), handle.index())?;
-        let client = &info.client_order_id;
-        if !client.is_empty() {
-            self.by_client.insert(client_hash(self.seed, owner.0, client), handle.index())?;
+        if info.extra != NO_EXTRA && self.extras.get(info.extra)?.terms.iceberg_qty.0 > 0 {
+            self.icebergs = self.icebergs.checked_add(1)?;
         }
         Some(())
     }
 
+    #[inline]
+    fn add_names(&mut self, place: Place, id: OrderId, owner: AccountId, client: &ClientOrderId) -> Option<()> {
+        self.by_id.insert(spread(id.0), place.index())?;
+        if !client.is_empty() {
+            self.by_client.insert(client_hash(self.seed, owner.0, client), place.index())?;
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn drop_names(&mut self, place: Place, id: OrderId, owner: AccountId, client: &ClientOrderId) -> Option<()> {
+        self.by_id.remove(spread(id.0), place.index())?;
+        if !client.is_empty() {
+            self.by_client.remove(client_hash(self.seed, owner.0, client), place.index())?;
+        }
+        Some(())
+    }
+
+    /// Gives an open order another client order id.
+    pub(crate) fn rename(&mut self, place: Place, client: ClientOrderId) -> Option<()> {
+        let (_, owner, old) = self.names(place)?;
+        if !old.is_empty() {
+            self.by_client.remove(client_hash(self.seed, owner.0, &old), place.index())?;
+        }
+        if !client.is_empty() {
+            self.by_client.insert(client_hash(self.seed, owner.0, &client), place.index())?;
+        }
+        match place {
+            Place::Book(handle) => self.get_mut(handle)?.client_order_id = client,
+            Place::Waiting(at) => self.waiting.get_mut(at)?.client_order_id = client,
+        }
+        Some(())
+    }
+
+    /// Registers an order outside the book, apart from its owner's list.
+    pub(crate) fn add_waiting_unlisted(&mut self, order: Waiting) -> Option<u32> {
+        let at = self.waiting.insert(order)?;
+        self.add_names(Place::Waiting(at), order.id, order.owner, &order.client_order_id)?;
+        self.triggers.insert(at, &order);
+        Some(at)
+    }
+
+    /// Registers an order outside the book, as its owner's newest.
+    pub(crate) fn add_waiting(&mut self, order: Waiting, list: &mut OpenList) -> Option<u32> {
+        let at = self.add_waiting_unlisted(order)?;
+        self.enlist(Place::Waiting(at), list)?;
+        Some(at)
+    }
+
+    /// Forgets an order outside the book; returns it.
+    pub(crate) fn forget_waiting(&mut self, at: u32, list: &mut OpenList) -> Option<Waiting> {
+        let order = self.waiting.remove(at)?;
+        self.triggers.remove(&order);
+        self.unlink(order.prev, order.next, list)?;
+        list.uncount(order.is_algo(), order.extra.terms.iceberg_qty.0 > 0)?;
+        self.drop_names(Place::Waiting(at), order.id, order.owner, &order.client_order_id)?;
+        Some(order)
+    }
+
+    /// Changes an order outside the book, and what the triggers and counts know of it.
+    pub(crate) fn change_waiting(
+        &mut self,
+        at: u32,
+        list: &mut OpenList,
+        change: impl FnOnce(&mut Waiting),
+    ) -> Option<()> {
+        let order = self.waiting.get_mut(at)?;
+        let before = *order;
+        change(order);
+        let after = *order;
+        self.triggers.remove(&before);
+        self.triggers.insert(at, &after);
+        if before.is_algo() && !after.is_algo() {
+            list.algos = list.algos.checked_sub(1)?;
+        }
+        Some(())
+    }
+
+    /// An order that began to work rests: it leaves the table of waiting orders for a place in the book that was made
+    /// for it, and keeps its place in its owner's list.
+    pub(crate) fn settle_waiting(
+        &mut self,
+        at: u32,
+        handle: Handle,
+        mut info: Resting,
+        list: &mut OpenList,
+    ) -> Option<()> {
+        let order = self.waiting.remove(at)?;
+        self.triggers.remove(&order);
+        if order.is_algo() {
+            list.algos = list.algos.checked_sub(1)?;
+        }
+        self.drop_names(Place::Waiting(at), order.id, order.owner, &order.client_order_id)?;
+        (info.prev, info.next) = (order.prev, order.next);
+        self.add_unlisted(handle, order.id, order.owner, info)?;
+        self.set_next(order.prev, handle.index(), list)?;
+        self.set_prev(order.next, handle.index(), list)
+    }
+
+    fn links_mut(&mut self, place: Place) -> Option<(&mut u32, &mut u32)> {
+        match place {
+            Place::Book(handle) => self.get_mut(handle).map(|order| (&mut order.prev, &mut order.next)),
+            Place::Waiting(at) => self.waiting.get_mut(at).map(|order| (&mut order.prev, &mut order.next)),
+        }
+    }
+
     /// Puts an order at the new end of its owner's list.
     #[inline]
-    pub(crate) fn enlist(&mut self, handle: Handle, list: &mut OpenList) -> Option<()> {
-        let order = self.get_mut(handle)?;
-        order.prev = list.tail;
-        order.next = NO_ORDER;
-        match self.resting.get_mut(list.tail as usize) {
-            Some(last) => last.next = handle.index(),
-            None => list.head = handle.index(),
-        }
-        list.tail = handle.index();
+    pub(crate) fn enlist(&mut self, place: Place, list: &mut OpenList) -> Option<()> {
+        let (prev, next) = self.links_mut(place)?;
+        (*prev, *next) = (list.tail, NO_ORDER);
+        self.set_next(list.tail, place.index(), list)?;
+        list.tail = place.index();
         list.count = list.count.checked_add(1)?;
+        let (is_algo, is_iceberg) = self.counts_as(place)?;
+        list.algos = list.algos.checked_add(u32::from(is_algo))?;
+        list.icebergs = list.icebergs.checked_add(u32::from(is_iceberg))?;
         Some(())
+    }
+
+    #[inline]
+    fn counts_as(&self, place: Place) -> Option<(bool, bool)> {
+        match place {
+            Place::Book(handle) => {
+                let extra = self.get(handle)?.extra;
+                let is_iceberg = extra != NO_EXTRA && self.extras.get(extra)?.terms.iceberg_qty.0 > 0;
+                Some((false, is_iceberg))
+            }
+            Place::Waiting(at) => {
+                let order = self.waiting.get(at)?;
+                Some((order.is_algo(), order.extra.terms.iceberg_qty.0 > 0))
+            }
+        }
+    }
+
+    #[inline]
+    fn set_next(&mut self, link: u32, next: u32, list: &mut OpenList) -> Option<()> {
+        match Place::from_link(link) {
+            Some(place) => *self.links_mut(place)?.1 = next,
+            None => list.head = next,
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn set_prev(&mut self, link: u32, prev: u32, list: &mut OpenList) -> Option<()> {
+        match Place::from_link(link) {
+            Some(place) => *self.links_mut(place)?.0 = prev,
+            None => list.tail = prev,
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn unlink(&mut self, prev: u32, next: u32, list: &mut OpenList) -> Option<()> {
+        self.set_next(prev, next, list)?;
+        self.set_prev(next, prev, list)
     }
 
     /// Forgets an order that has left the book.
     #[inline]
     pub(crate) fn forget(&mut self, handle: Handle, id: OrderId, owner: AccountId, list: &mut OpenList) -> Option<()> {
-        let (prev, next, client) = {
+        let (prev, next, extra, client) = {
             let order = self.get(handle)?;
-            (order.prev, order.next, order.client_order_id)
+            (order.prev, order.next, order.extra, order.client_order_id)
         };
-        match self.resting.get_mut(prev as usize) {
-            Some(order) => order.next = next,
-            None => list.head = next,
+        self.unlink(prev, next, list)?;
+        let mut is_iceberg = false;
+        if extra != NO_EXTRA {
+            is_iceberg = self.extras.remove(extra)?.terms.iceberg_qty.0 > 0;
+            self.icebergs = self.icebergs.checked_sub(usize::from(is_iceberg))?;
         }
-        match self.resting.get_mut(next as usize) {
-            Some(order) => order.prev = prev,
-            None => list.tail = prev,
-        }
-        list.count = list.count.checked_sub(1)?;
-        self.by_id.remove(spread(id.0), handle.index())?;
-        if !client.is_empty() {
-            self.by_client.remove(client_hash(self.seed, owner.0, &client), handle.index())?;
-        }
-        Some(())
+        list.uncount(false, is_iceberg)?;
+        self.drop_names(Place::Book(handle), id, owner, &client)
     }
 
     /// The account's next newer open order in this market.
-    pub(crate) fn next_of_account(&self, handle: Handle) -> Option<Handle> {
-        let next = self.get(handle)?.next;
-        (next != NO_ORDER).then_some(Handle::from_index(next))
+    pub(crate) fn next_of_account(&self, place: Place) -> Option<Place> {
+        let next = match place {
+            Place::Book(handle) => self.get(handle)?.next,
+            Place::Waiting(at) => self.waiting.get(at)?.next,
+        };
+        Place::from_link(next)
     }
 
     /// Sizes of the two indexes: orders by id, orders by client order id.

@@ -228,7 +228,8 @@ impl Book {
     #[inline]
     fn new_node(&mut self, node: Node) -> Option<u32> {
         if self.free == NONE {
-            let at = u32::try_from(self.nodes.len()).ok().filter(|at| *at < NONE)?;
+            // One bit of a handle's number is the caller's.
+            let at = u32::try_from(self.nodes.len()).ok().filter(|at| *at < NONE >> 1)?;
             self.nodes.push(node);
             return Some(at);
         }

@@ -1,0 +1,140 @@
+//! Which waiting orders of a market a trade fires, and which trailing ones it moves.
+//!
+//! A market remembers the widest range of prices that touches nothing, so that most trades cost two compares. A trade
+//! outside costs a search for what it hits; and a walk over all following orders, but only where it sets a new extreme
+//! or fires one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::types::{BIPS_ONE, Price};
+use crate::waiting::{Stage, Waiting};
+
+/// An index over the waiting orders: what it knows follows from them.
+#[derive(Clone, Debug)]
+pub(crate) struct Triggers {
+    /// Fire, or begin to follow, at or above their price: price and order id, each with its place.
+    above: BTreeMap<(Price, u64), u32>,
+    /// The same at or below.
+    below: BTreeMap<(Price, u64), u32>,
+    /// Trailing orders that follow the price, by order id.
+    following: BTreeMap<u64, u32>,
+    /// Trailing orders that begin to follow with the market's first trade.
+    unstarted: BTreeMap<u64, u32>,
+    /// Prices above this and below `high` touch nothing.
+    low: Price,
+    high: Price,
+    /// The part of `low` and `high` that following orders need.
+    follow_low: Price,
+    follow_high: Price,
+}
+
+impl Default for Triggers {
+    fn default() -> Self {
+        let (low, high) = (Price(0), Price(u64::MAX));
+        let (above, below) = (BTreeMap::new(), BTreeMap::new());
+        let (following, unstarted) = (BTreeMap::new(), BTreeMap::new());
+        Self { above, below, following, unstarted, low, high, follow_low: low, follow_high: high }
+    }
+}
+
+/// What a following order does at a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// The price is the new extreme.
+    Follow,
+    Fire,
+}
+
+/// The price at which a following order fires: the highest that does for SELL, the lowest that does for BUY.
+fn follow_trigger(order: &Waiting) -> Price {
+    let extreme = u128::from(order.extreme.0);
+    let delta = order.extra.terms.trailing_delta;
+    let price = if order.triggers_above() {
+        extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_add(delta))).div_ceil(u128::from(BIPS_ONE))
+    } else {
+        extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_sub(delta))) / u128::from(BIPS_ONE)
+    };
+    Price(u64::try_from(price).unwrap_or(u64::MAX))
+}
+
+fn step(order: &Waiting, price: Price) -> Step {
+    let trigger = follow_trigger(order);
+    let (is_further, fires) = if order.triggers_above() {
+        (price < order.extreme, price >= trigger)
+    } else {
+        (price > order.extreme, price <= trigger)
+    };
+    match (is_further, fires) {
+        (true, _) => Step::Follow,
+        (false, true) => Step::Fire,
+        (false, false) => Step::Nothing,
+    }
+}
+
+impl Triggers {
+    /// Whether a trade at this price touches no waiting order.
+    #[inline(always)]
+    pub(crate) fn passes(&self, price: Price) -> bool {
+        price > self.low && price < self.high
+    }
+
+    /// Takes up an order, if it waits for a price.
+    pub(crate) fn insert(&mut self, at: u32, order: &Waiting) {
+        if order.stage != Stage::Waiting {
+            return;
+        }
+        let (id, stop_price) = (order.id.0, order.extra.terms.stop_price);
+        if order.extreme.0 > 0 {
+            self.following.insert(id, at);
+            self.bound(order);
+        } else if stop_price.0 == 0 {
+            self.unstarted.insert(id, at);
+        } else if order.triggers_above() {
+            self.above.insert((stop_price, id), at);
+        } else {
+            self.below.insert((stop_price, id), at);
+        }
+        self.set_range();
+    }
+
+    /// Drops an order as it was when it was taken up. The range may stay narrower than it needs to be.
+    pub(crate) fn remove(&mut self, order: &Waiting) {
+        if order.stage != Stage::Waiting {
+            return;
+        }
+        let (id, stop_price) = (order.id.0, order.extra.terms.stop_price);
+        if order.extreme.0 > 0 {
+            self.following.remove(&id);
+            if self.following.is_empty() {
+                (self.follow_low, self.follow_high) = (Price(0), Price(u64::MAX));
+            }
+        } else if stop_price.0 == 0 {
+            self.unstarted.remove(&id);
+        } else if order.triggers_above() {
+            self.above.remove(&(stop_price, id));
+        } else {
+            self.below.remove(&(stop_price, id));
+        }
+        self.set_range();
+    }
+
+    /// Narrows the range of the following orders to one more.
+    fn bound(&mut self, order: &Waiting) {
+        let (trigger, extreme) = (follow_trigger(order), order.extreme);
+        let (low, high) = if order.triggers_above() {
+            (Price(extreme.0.saturating_sub(1)), trigger)
+        } else {
+            (trigger, Price(extreme.0.saturating_add(1)))
+        };
+        self.follow_low = self.follow_low.max(low);
+        self.follow_high = self.follow_high.min(high);
+    }
+
+    fn set_range(&mut self) {
+        let above = self.above.first_key_value().map_or(Price(u64::MAX), |((price, _), _)| *price);
+        let below = self.below.last_key_value().map_or(Price(0), |((price, _), _)| *price);
+        self.low = if self.unstarted.is_empty() { self.follow_low.max(below) } else { Price(u64::MAX) };
+        self.high = self.follow_high.min(above);
+    }
+}
