@@ -34,6 +34,8 @@ STREAMS = """
 | `<symbol>@miniTicker`, `<symbol>@ticker`, `!miniTicker@arr`, `!ticker@arr` | the last 24 hours |
 | `<symbol>@ticker_1h`, `_4h`, `_1d`, `!ticker_<window>@arr` | rolling windows |
 | `<symbol>@avgPrice` | average price |
+| `<symbol>@referencePrice` | the price that the rules of execution go by, each second |
+| `<symbol>@blockTrade` | silent: nothing is traded outside the book |
 | `<listenKey>` | an account's own events |
 
 `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY` and `GET_PROPERTY` as usual; `timeUnit=MICROSECOND` in
