@@ -1,147 +1,84 @@
-"""Orders, trades and prevented matches of every account, as the engine's events tell them.
+"""Orders, lists, trades, allocations and prevented matches of every account, as the engine's events tell them.
 
-Open orders are all here. Closed ones, trades and prevented matches are a bounded memory that starts at the snapshot the
-process recovered from; older history is not kept here.
+Open orders and lists are all here. Closed ones, and what was traded, prevented and amended, are a bounded memory that
+starts at the snapshot the process recovered from; older history is not kept here.
 """
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
-
+from tandem.domain.trading import OrderState
 from tandem.platform.engine import (
+    Allocated,
     Batch,
     Credited,
     Debited,
     EngineClient,
+    ListAccepted,
+    ListClosed,
     OpenOrder,
     OrderAccepted,
+    OrderAmended,
     OrderClosed,
+    OrderExtra,
+    OrderReleased,
     Result,
     SelfTradePrevented,
     Traded,
+    TrailingStarted,
 )
 from tandem.platform.rate_limits import RateLimiter
 from tandem.trading import names
-from tandem.trading.retention import FairShare
+from tandem.trading.lists import OrderList, OrderLists
+from tandem.trading.observer import Observer
+from tandem.trading.records import (
+    WORKING,
+    AccountOrders,
+    Allocation,
+    Amendment,
+    Blotter,
+    Extra,
+    Fill,
+    Order,
+    PreventedMatch,
+    by_accepted_us,
+    by_order_id,
+    execution_id,
+)
+from tandem.trading.retention import COMPACT_ABOVE, FairShare
+
+__all__ = [
+    "AccountOrders",
+    "Allocation",
+    "Amendment",
+    "Blotter",
+    "Extra",
+    "Fill",
+    "Observer",
+    "Order",
+    "OrderList",
+    "OrderView",
+    "PreventedMatch",
+    "by_accepted_us",
+    "by_order_id",
+]
 
 CLOSED_LIMIT = 200_000
 TRADES_LIMIT = 200_000
 PREVENTED_LIMIT = 20_000
-COMPACT_ABOVE = 64
-"""Forgotten rows that a list may carry before they are worth removing."""
+RARE_LIMIT = 20_000
+"""Of ended lists, of allocations and of amendments, each."""
 
-by_order_id = attrgetter("id")
-by_accepted_us = attrgetter("accepted_us")
-
-
-# Without cycle collection, and copied from events, which have it: hundreds of thousands of these live long, and a full
-# collection that walks them stops the process for a tenth of a second. None is in a cycle once its blotter let it go.
-class Order(msgspec.Struct, eq=False, gc=False):
-    """An order and what became of it. Amounts in minor units, times in microseconds."""
-
-    blotter: "Blotter"
-    id: int
-    account: int
-    side: int
-    kind: int
-    tif: int
-    price: int
-    qty: int
-    quote_qty: int
-    stp: int
-    strategy_id: int | None
-    strategy_type: int | None
-    client_id: str
-    left: int
-    accepted_us: int
-    """Also its working time: every kind of order that exists works at once."""
-    updated_us: int
-    orig_client_id: str = ""
-    """The id it had before it was canceled, once `client_id` is that of the cancel."""
-    filled: int = 0
-    filled_quote: int = 0
-    prevented: int = 0
-    prevented_match_id: int = -1
-    """Of the latest; -1: none, or before the snapshot."""
-    status: str = names.NEW
-    expiry_reason: str = ""
-
-
-class Fill(msgspec.Struct, eq=False, gc=False):
-    """One side of a trade."""
-
-    id: int
-    """Of the trade."""
-    order_id: int
-    market: int
-    time_us: int
-    side: int
-    is_maker: bool
-    price: int
-    qty: int
-    quote_amount: int
-    fee: int
-    """In what the side receives."""
-
-
-class PreventedMatch(msgspec.Struct, eq=False, gc=False):
-    """A match inside one account that was prevented."""
-
-    event: SelfTradePrevented
-    time_us: int
-
-
-class AccountOrders:
-    """One account's blotters by market."""
-
-    __slots__ = ("blotters", "updated_us")
-
-    def __init__(self) -> None:
-        self.blotters: dict[int, Blotter] = {}
-        self.updated_us = 0
-        """When an event last touched the account; 0: not since the snapshot."""
-
-
-class Blotter:
-    """One account's record in one market. `rows` rise by order id and by time, `fills` by trade id and by time."""
-
-    __slots__ = ("account", "by_client_id", "fills", "first_fill", "forgotten", "market", "open", "prevented", "rows")
-
-    def __init__(self, account: AccountOrders, market: int) -> None:
-        self.account = account
-        self.market = market
-        self.open: dict[int, Order] = {}
-        self.by_client_id: dict[str, Order] = {}
-        """Also by the id that an order had before its cancel. The open order, or else the latest."""
-        self.rows: list[Order] = []
-        """Open and closed; forgotten orders stay until `forgotten` makes removing them worth it."""
-        self.forgotten = 0
-        self.fills: list[Fill] = []
-        self.first_fill = 0
-        """Fills before this index are forgotten."""
-        self.prevented: list[PreventedMatch] = []
-
-
-class Observer(Protocol):
-    """Is told of each change to a watched account right after it, with the state the order had then."""
-
-    def accepted(self, order: Order, result: Result) -> None: ...
-    def traded(self, order: Order, fill: Fill, result: Result) -> None: ...
-    def prevented(self, order: Order, event: SelfTradePrevented, result: Result) -> None: ...
-    def closed(self, order: Order, result: Result) -> None: ...
-    def moved(self, event: Credited | Debited, result: Result) -> None: ...
-    def settled(self, result: Result) -> None:
-        """All events of a result that carries balances have been told."""
+PENDING = int(OrderState.PENDING)
 
 
 class OrderView:
     """Listens to the engine. Make it before `EngineClient.start`, so that it sees what recovery replays.
 
     Memory: closed orders, trades and prevented matches are bounded over all accounts (200,000, 200,000 and 20,000
-    unless said otherwise), shared by `FairShare`. A forgotten order is as unknown as one that never was.
-    `limiter` is told of each order's first fill.
+    unless said otherwise), and so are ended lists, allocations and amendments (20,000 each), shared by `FairShare`.
+    A forgotten order is as unknown as one that never was. `limiter` is told of each order's first fill.
     """
 
     def __init__(
@@ -151,27 +88,41 @@ class OrderView:
         closed_limit: int = CLOSED_LIMIT,
         trades_limit: int = TRADES_LIMIT,
         prevented_limit: int = PREVENTED_LIMIT,
+        rare_limit: int = RARE_LIMIT,
         floor: int = 256,
         limiter: RateLimiter | None = None,
     ) -> None:
         self.by_id: dict[int, Order] = {}
         self.accounts: dict[int, AccountOrders] = {}
+        self.lists = OrderLists(rare_limit, floor=floor)
         self.watched: set[int] = set()
         self.observer: Observer | None = None
+        self._engine = client.engine
         self._limiter = limiter
         self._closed = FairShare(closed_limit, self._forget_order, floor=floor)
         self._fills = FairShare(trades_limit, self._forget_fill, floor=floor)
         self._prevented = FairShare(prevented_limit, self._forget_prevented, floor=floor)
+        self._allocations = FairShare(rare_limit, self._forget_allocation, floor=floor)
+        self._amends = FairShare(rare_limit, self._forget_amendment, floor=floor)
         self._apply: dict[type, Callable[[Any, Result], None]] = {
             OrderAccepted: self._accept,
+            OrderReleased: self._release,
+            TrailingStarted: self._follow,
+            OrderAmended: self._amend,
             Traded: self._trade,
+            Allocated: self._allocate,
             SelfTradePrevented: self._prevent,
             OrderClosed: self._close,
+            ListAccepted: self._accept_list,
+            ListClosed: self._close_list,
             Credited: self._move,
             Debited: self._move,
         }
-        for order in sorted(client.engine.snapshot_orders(), key=attrgetter("order_id")):
+        for order in sorted(client.engine.snapshot_orders(), key=attrgetter("accepted.order_id")):
             self._seed(order)
+        for opened in sorted(client.engine.snapshot_lists(), key=attrgetter("list_id")):
+            known = (self.by_id.get(order_id) for order_id in opened.orders)
+            self.lists.seed(opened, ["" if order is None else order.client_id for order in known])
         client.add_listener(self.on_batch)
 
     # --- reading
@@ -197,44 +148,57 @@ class OrderView:
             if self.observer is not None and self.watched and result.balances:
                 self.observer.settled(result)
 
-    def _seed(self, terms: OpenOrder) -> None:
-        order = self._order(terms, terms.accepted_us)
-        order.left = terms.left
-        order.filled = terms.filled
-        order.filled_quote = terms.filled_quote
-        order.prevented = terms.prevented
-        order.updated_us = terms.updated_us
+    def _seed(self, opened: OpenOrder) -> None:
+        order = self._order(opened.accepted, opened.accepted_us)
+        order.left = opened.left
+        order.filled = opened.filled
+        order.filled_quote = opened.filled_quote
+        order.prevented = opened.prevented
+        order.updated_us = opened.updated_us
         if order.filled:
             order.status = names.PARTIALLY_FILLED
+        extra = order.extra
+        if extra is not None:
+            extra.working_us = opened.working_us
+            extra.trailing_us = opened.trailing_us
         self._file(order)
 
     def _accept(self, event: OrderAccepted, result: Result) -> None:
         order = self._order(event, result.time_us)
+        if order.extra is not None and order.extra.trailing_delta:
+            _start_trailing(order, result)
         self._file(order)
         if order.account in self.watched:
             assert self.observer is not None
             self.observer.accepted(order, result)
 
-    def _order(self, terms: OrderAccepted | OpenOrder, time_us: int) -> Order:
-        account, qty = terms.account, terms.qty
-        return Order(
-            self._blotter(account, terms.market),
-            terms.order_id,
+    def _order(self, event: OrderAccepted, time_us: int) -> Order:
+        account, qty, extra = event.account, event.qty, event.extra
+        order = Order(
+            self._blotter(account, event.market),
+            event.order_id,
             account,
-            terms.side,
-            terms.kind,
-            terms.tif,
-            terms.price,
+            event.side,
+            event.kind,
+            event.tif,
+            event.price,
             qty,
-            terms.quote_qty,
-            terms.stp,
-            terms.strategy_id,
-            terms.strategy_type,
-            terms.client_order_id,
+            event.quote_qty,
+            event.stp,
+            event.strategy_id,
+            event.strategy_type,
+            event.client_order_id,
             qty,
             time_us,
             time_us,
         )
+        if extra is not None:
+            special = order.extra = _extra(extra)
+            if special.state == WORKING:
+                special.working_us = time_us
+            elif special.state == PENDING:
+                order.status = names.PENDING_NEW
+        return order
 
     def _file(self, order: Order) -> None:
         self.by_id[order.id] = order
@@ -245,14 +209,92 @@ class OrderView:
             blotter.by_client_id[order.client_id] = order
         blotter.account.updated_us = order.updated_us
 
+    def _release(self, event: OrderReleased, result: Result) -> None:
+        order = self.by_id[event.order_id]
+        extra = order.extra
+        assert extra is not None
+        order.qty = order.left = event.qty
+        order.status = names.NEW
+        order.updated_us = order.blotter.account.updated_us = result.time_us
+        extra.state = event.state
+        extra.pegged_price = event.pegged_price
+        if event.state == WORKING:
+            extra.working_us = result.time_us
+        elif extra.trailing_delta:
+            _start_trailing(order, result)
+        if order.account in self.watched:
+            assert self.observer is not None
+            self.observer.released(order, result)
+
+    def _follow(self, event: TrailingStarted, result: Result) -> None:
+        order = self.by_id[event.order_id]
+        assert order.extra is not None
+        order.extra.trailing_us = result.time_us
+        order.updated_us = order.blotter.account.updated_us = result.time_us
+
+    def _amend(self, event: OrderAmended, result: Result) -> None:
+        order = self.by_id[event.order_id]
+        if order.extra is None:
+            order.extra = Extra(working_us=order.accepted_us)
+        amendment = Amendment(
+            execution_id(result.seq, _place_in(result, event)),
+            order.id,
+            result.time_us,
+            event.old_qty,
+            event.qty,
+            event.old_client_order_id,
+            event.client_order_id,
+        )
+        if order.extra.amends is None:
+            order.extra.amends = []
+        order.extra.amends.append(amendment)
+        order.qty, order.left = event.qty, event.left
+        order.updated_us = order.blotter.account.updated_us = result.time_us
+        is_renamed = order.client_id != event.client_order_id
+        if is_renamed:
+            by_client_id = order.blotter.by_client_id
+            if by_client_id.get(order.client_id) is order:
+                del by_client_id[order.client_id]
+            order.client_id = event.client_order_id
+            by_client_id[order.client_id] = order
+        self._amends.add(order.account, amendment)
+        if order.account in self.watched:
+            assert self.observer is not None
+            self.observer.amended(order, amendment, result)
+        if is_renamed and order.extra.list_id >= 0:
+            renamed = self.lists.rename(order.extra.list_id, order.id, order.client_id)
+            if order.account in self.watched:
+                assert self.observer is not None
+                self.observer.list_renamed(renamed, result)
+
     def _trade(self, event: Traded, result: Result) -> None:
         taker, maker, side = event.taker_order, event.maker_order, event.taker_side
         trade_id, market, time_us = event.trade_id, event.market, result.time_us
         price, qty, amount = event.price, event.qty, event.quote_amount
-        took = Fill(trade_id, taker, market, time_us, side, False, price, qty, amount, event.taker_fee)
-        made = Fill(trade_id, maker, market, time_us, 1 - side, True, price, qty, amount, event.maker_fee)
-        self._fill(self.by_id[taker], took, event.taker_left, result)
+        if not event.is_routed:
+            fee, asset = event.taker_fee, event.taker_fee_asset
+            took = Fill(trade_id, taker, market, time_us, side, False, price, qty, amount, fee, asset)
+            self._fill(self.by_id[taker], took, event.taker_left, result)
+        fee, asset = event.maker_fee, event.maker_fee_asset
+        made = Fill(trade_id, maker, market, time_us, 1 - side, True, price, qty, amount, fee, asset)
         self._fill(self.by_id[maker], made, event.maker_left, result)
+
+    def _allocate(self, event: Allocated, result: Result) -> None:
+        allocation = Allocation(
+            -1,
+            event.order_id,
+            event.market,
+            result.time_us,
+            event.side,
+            False,
+            event.price,
+            event.qty,
+            event.quote_amount,
+            event.fee,
+            event.fee_asset,
+            event.allocation_id,
+        )
+        self._fill(self.by_id[event.order_id], allocation, event.left, result)
 
     def _fill(self, order: Order, fill: Fill, left: int, result: Result) -> None:
         if self._limiter is not None and not order.filled:
@@ -261,37 +303,52 @@ class OrderView:
         order.filled_quote += fill.quote_amount
         order.left = left
         order.updated_us = order.blotter.account.updated_us = fill.time_us
-        order.blotter.fills.append(fill)
+        if order.extra is not None:
+            order.extra.is_routed = type(fill) is Allocation
         if left:
             order.status = names.PARTIALLY_FILLED
         else:
             order.status = names.FILLED
             self._end(order)
-        self._fills.add(order.account, fill)
+        if type(fill) is Allocation:
+            order.blotter.allocations.append(fill)
+            self._allocations.add(order.account, fill)
+        else:
+            order.blotter.fills.append(fill)
+            self._fills.add(order.account, fill)
         if order.account in self.watched:
             assert self.observer is not None
             self.observer.traded(order, fill, result)
 
     def _prevent(self, event: SelfTradePrevented, result: Result) -> None:
-        match = PreventedMatch(event, result.time_us)
         taker, maker = self.by_id[event.taker_order], self.by_id[event.maker_order]
+        owner = self._engine.account(event.taker_account)
+        group = -1 if owner is None or owner.trade_group is None else owner.trade_group
+        match = PreventedMatch(event, event.market, result.time_us, group)
         taker.blotter.prevented.append(match)
-        self._prevented.add(event.account, match)
+        self._prevented.add(taker.account, match)
+        if maker.blotter is not taker.blotter:
+            seen = PreventedMatch(event, event.maker_market, result.time_us, group)
+            maker.blotter.prevented.append(seen)
+            self._prevented.add(maker.account, seen)
         if event.taker_prevented:
-            self._lose(taker, event, event.taker_prevented, event.taker_left, result)
+            self._lose(taker, match, event.taker_prevented, event.taker_left, result)
         if event.maker_prevented:
-            self._lose(maker, event, event.maker_prevented, event.maker_left, result)
+            self._lose(maker, match, event.maker_prevented, event.maker_left, result)
+        if event.transferred and not self.watched.isdisjoint((taker.account, maker.account)):
+            assert self.observer is not None
+            self.observer.transferred(event, taker.side, result)
 
-    def _lose(self, order: Order, event: SelfTradePrevented, lost: int, left: int, result: Result) -> None:
+    def _lose(self, order: Order, match: PreventedMatch, lost: int, left: int, result: Result) -> None:
         order.prevented += lost
-        order.prevented_match_id = event.prevented_match_id
+        order.prevented_match_id = match.event.prevented_match_id
         order.left = left
         order.updated_us = order.blotter.account.updated_us = result.time_us
         if not left:
             order.status = names.EXPIRED_IN_MATCH  # its OrderClosed follows in the same result
         if order.account in self.watched:
             assert self.observer is not None
-            self.observer.prevented(order, event, result)
+            self.observer.prevented(order, match, result)
 
     def _close(self, event: OrderClosed, result: Result) -> None:
         order = self.by_id[event.order_id]
@@ -317,6 +374,18 @@ class OrderView:
     def _end(self, order: Order) -> None:
         del order.blotter.open[order.id]
         self._closed.add(order.account, order)
+
+    def _accept_list(self, event: ListAccepted, result: Result) -> None:
+        accepted = self.lists.accept(event, result)
+        if event.account in self.watched:
+            assert self.observer is not None
+            self.observer.list_accepted(accepted, result)
+
+    def _close_list(self, event: ListClosed, result: Result) -> None:
+        closed = self.lists.close(event)
+        if event.account in self.watched:
+            assert self.observer is not None
+            self.observer.list_closed(closed, result)
 
     def _move(self, event: Credited | Debited, result: Result) -> None:
         self._account(event.account).updated_us = result.time_us
@@ -358,9 +427,44 @@ class OrderView:
             blotter.first_fill = 0
 
     def _forget_prevented(self, account: int, match: PreventedMatch) -> None:
-        del self.accounts[account].blotters[match.event.market].prevented[0]
+        del self.accounts[account].blotters[match.market].prevented[0]
+
+    def _forget_allocation(self, account: int, allocation: Allocation) -> None:
+        del self.accounts[account].blotters[allocation.market].allocations[0]
+
+    def _forget_amendment(self, _account: int, amendment: Amendment) -> None:
+        order = self.by_id.get(amendment.order_id)
+        if order is not None and order.extra is not None and order.extra.amends:
+            del order.extra.amends[0]
 
 
 def cancel_id_of(seq: int) -> str:
     """The id of a cancel that was sent without one (CancelAll has none): the same on every replica."""
     return f"cancel{seq:016d}"
+
+
+def _extra(terms: OrderExtra) -> Extra:
+    return Extra(
+        stop_price=terms.stop_price,
+        trailing_delta=terms.trailing_delta,
+        iceberg_qty=terms.iceberg_qty,
+        peg_price=terms.peg_price,
+        peg_offset=terms.peg_offset,
+        pegged_price=terms.pegged_price,
+        used_sor=terms.use_sor,
+        list_id=terms.list_id,
+        state=terms.state,
+    )
+
+
+def _start_trailing(order: Order, result: Result) -> None:
+    """What begins to follow the price in the command that accepted or activated it says so from the start."""
+    assert order.extra is not None
+    if any(type(event) is TrailingStarted and event.order_id == order.id for event in result.events):
+        order.extra.trailing_us = result.time_us
+
+
+def _place_in(result: Result, amended: OrderAmended) -> int:
+    """0 for the order that was asked for, which comes first; 1 for the other order of its pair."""
+    first = result.events[0]
+    return 0 if type(first) is OrderAmended and first.order_id == amended.order_id else 1

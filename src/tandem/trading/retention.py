@@ -6,6 +6,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+COMPACT_ABOVE = 64
+"""Forgotten rows that a history may carry before they are worth removing."""
+
 
 class FairShare(Generic[T]):
     """Keeps about `limit` items over all accounts, and per account the newest.
