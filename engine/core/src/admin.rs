@@ -4,16 +4,23 @@ use crate::broken::Broken;
 use crate::command::Command;
 use crate::core::{Core, Stop, next_id};
 use crate::event::Event;
+use crate::exchange::Sor;
+use crate::fees::rates_are_valid;
 use crate::ledger::Totals;
-use crate::market::{Market, rates_are_valid, rules_are_valid};
+use crate::market::{Market, NUMBER_MAX, rules_are_valid};
+use crate::reference::Reference;
 use crate::reject::RejectCode;
 use crate::types::{
-    AccountId, Amount, AssetId, CODE_MAX, DECIMALS_MAX, Fees, MarketId, MarketRules, MarketStatus, NAME_MAX,
+    AccountId, Amount, AssetId, CODE_MAX, DECIMALS_MAX, ExchangeRules, FEE_ACCOUNT, MarketId, MarketRules,
+    MarketStatus, NAME_MAX, Price, Qty, RATE_ONE,
 };
-use crate::view::{Account, Asset};
+use crate::view::{Account, Asset, SorView};
 
 /// The most that may ever be credited of one asset: no sum of balances can then pass 128 bits.
 pub(crate) const CREDITED_MAX: u128 = 1 << 100;
+
+/// The most markets of a routing group.
+const SOR_MARKETS_MAX: usize = 16;
 
 /// As listed in the rules: what the compiler's Unicode tables say may change, and a replay must not.
 const fn is_control(c: char) -> bool {
@@ -66,13 +73,22 @@ impl Core {
             Command::UpdateMarket { market, rules } => self.update_market(*market, rules),
             Command::SetMarketStatus { market, status } => self.set_market_status(*market, *status),
             Command::CreateAccount { name } => self.create_account(name),
-            Command::UpdateAccount { account, can_trade, fees } => self.update_account(*account, *can_trade, *fees),
+            Command::UpdateAccount { .. } => self.update_account(command),
             Command::Credit { account, asset, amount } => self.credit(*account, *asset, *amount),
             Command::Debit { account, asset, amount } => self.debit(*account, *asset, *amount),
+            Command::UpdateExchange { rules } => self.update_exchange(rules),
+            Command::SetAssetLimit { account, asset, limit } => self.set_asset_limit(*account, *asset, *limit),
+            Command::SetReferencePrice { market, price } => self.set_reference_price(*market, *price),
+            Command::SetSor { base, markets, account } => self.set_sor(*base, markets, *account),
             // These never come here; were one to, it would change nothing.
-            Command::PlaceOrder(_) | Command::CancelOrder(_) | Command::CancelAll { .. } => {
-                Err(RejectCode::CommandNotUnderstood.into())
-            }
+            Command::PlaceOrder(_)
+            | Command::CancelOrder(_)
+            | Command::CancelAll { .. }
+            | Command::PlaceList(_)
+            | Command::CancelList(_)
+            | Command::AmendOrder(_)
+            | Command::CancelReplace(_)
+            | Command::RunReleases => Err(RejectCode::CommandNotUnderstood.into()),
         }
     }
 
@@ -118,6 +134,7 @@ impl Core {
         market.orders.set_seed(self.hash_seed).ok_or(Broken::OrderIndex)?;
         self.symbols.insert(symbol.to_owned(), id.0);
         self.markets.push(market);
+        self.exchange.add_market(id, base, quote);
         Ok(Event::MarketCreated { market: id, symbol: symbol.to_owned(), base, quote, rules: *rules })
     }
 
@@ -125,8 +142,11 @@ impl Core {
         let known = self.markets.get_mut(market.0 as usize).ok_or(RejectCode::MarketUnknown)?;
         judge_rules(rules, known.one)?;
         let is_same_grid = known.rules.tick_size == rules.tick_size && known.rules.lot_size == rules.lot_size;
-        if !is_same_grid && !known.orders.book.is_empty() {
+        if !is_same_grid && known.orders.len() > 0 {
             return Err(RejectCode::MarketHasOpenOrders.into());
+        }
+        if !is_same_grid && known.is_in_sor {
+            return Err(RejectCode::SorInvalid.into());
         }
         known.set_rules(*rules).ok_or(RejectCode::MarketRulesInvalid)?;
         Ok(Event::MarketUpdated { market, rules: *rules })
@@ -144,18 +164,109 @@ impl Core {
             return Err(RejectCode::AccountExists.into());
         }
         let id = AccountId(next_id(self.accounts.len())?);
-        self.add_account(Account { id, name: name.to_owned(), can_trade: true, fees: None })?;
+        self.add_account(Account::new(id, name.to_owned()))?;
         Ok(Event::AccountCreated { account: id, name: name.to_owned() })
     }
 
-    fn update_account(&mut self, account: AccountId, can_trade: bool, fees: Option<Fees>) -> Result<Event, Stop> {
+    fn update_account(&mut self, command: &Command) -> Result<Event, Stop> {
+        let &Command::UpdateAccount { account, can_trade, fees, trade_group, permissions, discount } = command else {
+            return Err(RejectCode::CommandNotUnderstood.into());
+        };
         let known = self.accounts.get_mut(account.0 as usize).ok_or(RejectCode::AccountUnknown)?;
-        if fees.is_some_and(|fees| !rates_are_valid(&fees)) {
+        if fees.is_some_and(|fees| !rates_are_valid(&[fees])) {
             return Err(RejectCode::RateOutOfRange.into());
         }
         known.can_trade = can_trade;
         known.fees = fees;
-        Ok(Event::AccountUpdated { account, can_trade, fees })
+        known.trade_group = trade_group;
+        known.permissions = permissions;
+        known.discount = discount;
+        Ok(Event::AccountUpdated { account, can_trade, fees, trade_group, permissions, discount })
+    }
+
+    /// Whether these may be the rules of the whole exchange.
+    pub(crate) fn judge_exchange(&self, rules: &ExchangeRules) -> Result<(), RejectCode> {
+        let is_legal = rules.discount.is_none_or(|d| self.known_asset(d.asset).is_ok() && d.rate.0 <= RATE_ONE);
+        if is_legal { Ok(()) } else { Err(RejectCode::ExchangeRulesInvalid) }
+    }
+
+    fn update_exchange(&mut self, rules: &ExchangeRules) -> Result<Event, Stop> {
+        self.judge_exchange(rules)?;
+        self.exchange.rules = *rules;
+        Ok(Event::ExchangeUpdated { rules: *rules })
+    }
+
+    fn set_asset_limit(&mut self, account: AccountId, asset: AssetId, limit: Amount) -> Result<Event, Stop> {
+        self.known_account(account)?;
+        self.known_asset(asset)?;
+        self.ledger.wallet_mut(account)?.set_limit(asset, limit);
+        Ok(Event::AssetLimitSet { account, asset, limit })
+    }
+
+    fn set_reference_price(&mut self, market: MarketId, price: Option<Price>) -> Result<Event, Stop> {
+        let known = self.markets.get_mut(market.0 as usize).ok_or(RejectCode::MarketUnknown)?;
+        if known.rules.reference.is_some() {
+            return Err(RejectCode::ReferencePriceComputed.into());
+        }
+        if price.is_some_and(|price| price.0 == 0 || price.0 > NUMBER_MAX) {
+            return Err(RejectCode::PriceFilterFailed.into());
+        }
+        known.reference = Reference::given(price, self.time);
+        Ok(Event::ReferencePriceSet { market, price })
+    }
+
+    fn set_sor(&mut self, base: AssetId, markets: &[MarketId], account: AccountId) -> Result<Event, Stop> {
+        self.judge_sor(&SorView { base, markets, account })?;
+        self.put_sor(base, Sor { markets: markets.to_vec(), account })?;
+        Ok(Event::SorSet { base, markets: markets.to_vec(), account })
+    }
+
+    /// Whether this may be a routing group.
+    pub(crate) fn judge_sor(&self, sor: &SorView<'_>) -> Result<(), RejectCode> {
+        self.known_asset(sor.base)?;
+        if sor.markets.is_empty() {
+            return Ok(());
+        }
+        self.known_account(sor.account)?;
+        let mut quotes: Vec<AssetId> = Vec::with_capacity(sor.markets.len());
+        for id in sor.markets {
+            quotes.push(self.known_market(*id)?.quote);
+        }
+        quotes.sort_unstable();
+        // Markets of one base asset with different quote assets are different markets.
+        let is_distinct = quotes.is_sorted_by(|a, b| a < b);
+        let mut grids = sor.markets.iter().map(|id| self.grid_of(*id, sor.base));
+        let first = grids.next().flatten();
+        let is_even = first.is_some() && grids.all(|grid| grid == first);
+        let is_legal =
+            (2..=SOR_MARKETS_MAX).contains(&quotes.len()) && is_distinct && is_even && sor.account != FEE_ACCOUNT;
+        if is_legal { Ok(()) } else { Err(RejectCode::SorInvalid) }
+    }
+
+    /// What must be equal in all markets of a group; `None`: it is a market of another base asset.
+    fn grid_of(&self, market: MarketId, base: AssetId) -> Option<(Price, Qty, u8)> {
+        let market = self.known_market(market).ok().filter(|market| market.base == base)?;
+        let decimals = self.known_asset(market.quote).ok()?.decimals;
+        Some((market.rules.tick_size, market.rules.lot_size, decimals))
+    }
+
+    /// Replaces the group of a base asset, which was judged.
+    pub(crate) fn put_sor(&mut self, base: AssetId, sor: Sor) -> Result<(), Broken> {
+        if let Some(before) = self.exchange.sors.remove(&base) {
+            self.mark_sor(&before.markets, false)?;
+        }
+        if !sor.markets.is_empty() {
+            self.mark_sor(&sor.markets, true)?;
+            self.exchange.sors.insert(base, sor);
+        }
+        Ok(())
+    }
+
+    fn mark_sor(&mut self, markets: &[MarketId], is_in_sor: bool) -> Result<(), Broken> {
+        for id in markets {
+            self.markets.get_mut(id.0 as usize).ok_or(Broken::IdUnknown)?.is_in_sor = is_in_sor;
+        }
+        Ok(())
     }
 
     fn credit(&mut self, account: AccountId, asset: AssetId, amount: Amount) -> Result<Event, Stop> {
@@ -190,7 +301,7 @@ fn judge_rules(rules: &MarketRules, one: u64) -> Result<(), RejectCode> {
     if !rules_are_valid(rules, one) {
         return Err(RejectCode::MarketRulesInvalid);
     }
-    if rates_are_valid(&rules.fees) { Ok(()) } else { Err(RejectCode::RateOutOfRange) }
+    if rates_are_valid(&[rules.fees, rules.special_fees, rules.tax_fees]) { Ok(()) } else { Err(RejectCode::RateOutOfRange) }
 }
 
 /// A new market, when its rules are valid; also asked of markets in a snapshot.

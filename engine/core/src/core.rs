@@ -10,6 +10,7 @@ use crate::codec;
 use crate::command::{Command, Origin};
 use crate::digest::Digest;
 use crate::event::Event;
+use crate::exchange::Exchange;
 use crate::hash;
 use crate::index::Index;
 use crate::ledger::{Ledger, Wallet};
@@ -52,6 +53,7 @@ pub struct Core {
     pub(crate) digest: Digest,
     /// Ids of all orders come from here.
     pub(crate) next_order: u64,
+    pub(crate) exchange: Exchange,
     pub(crate) assets: Vec<Asset>,
     pub(crate) asset_codes: BTreeMap<String, u32>,
     pub(crate) markets: Vec<Market>,
@@ -76,7 +78,8 @@ impl Default for Core {
 impl Core {
     /// An exchange with nothing in it but the fee account.
     pub fn new() -> Self {
-        let fees = Account { id: FEE_ACCOUNT, name: FEE_ACCOUNT_NAME.to_owned(), can_trade: false, fees: None };
+        let mut fees = Account::new(FEE_ACCOUNT, FEE_ACCOUNT_NAME.to_owned());
+        fees.can_trade = false;
         let mut core = Self::empty();
         core.broken = core.add_account(fees).err();
         core
@@ -89,6 +92,7 @@ impl Core {
             time: TimeUs(0),
             digest: Digest::new(),
             next_order: 1,
+            exchange: Exchange::default(),
             assets: Vec::new(),
             asset_codes: BTreeMap::new(),
             markets: Vec::new(),
@@ -183,7 +187,9 @@ impl Core {
         match command {
             Command::PlaceOrder(order) => self.place_order(order, events),
             Command::CancelOrder(cancel) => self.cancel_order(cancel, events),
-            Command::CancelAll { account, market } => self.cancel_all(*account, *market, events),
+            Command::CancelAll { account, market, by_exchange } => {
+                self.cancel_all(*account, *market, *by_exchange, events)
+            }
             rare => {
                 let event = self.administer(rare)?;
                 events.push(event);

@@ -46,12 +46,25 @@ pub(crate) struct OpenList {
     pub(crate) lists: u32,
 }
 
+/// What an account has open, in one market or in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) orders: u32,
+    pub(crate) algos: u32,
+    pub(crate) icebergs: u32,
+    pub(crate) lists: u32,
+}
+
 /// End of a list of open orders.
 pub(crate) const NO_ORDER: u32 = u32::MAX;
 
 impl OpenList {
     pub(crate) const fn new(market: u32) -> Self {
         Self { market, count: 0, head: NO_ORDER, tail: NO_ORDER, algos: 0, icebergs: 0, lists: 0 }
+    }
+
+    pub(crate) const fn counts(&self) -> Counts {
+        Counts { orders: self.count, algos: self.algos, icebergs: self.icebergs, lists: self.lists }
     }
 
     pub(crate) const fn first(&self) -> Option<Place> {
@@ -68,11 +81,14 @@ impl OpenList {
     }
 }
 
-/// What belongs to one account. Both vectors are short and sorted; they grow one by one to stay small.
+/// What belongs to one account. All vectors are short and sorted; they grow one by one to stay small.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wallet {
     balances: Vec<(AssetId, Balance)>,
     open: Vec<OpenList>,
+    /// MAX_ASSET, which few accounts have: none takes one word and one look.
+    #[expect(clippy::box_collection, reason = "a third vector would be two words more for each account")]
+    limits: Option<Box<Vec<(AssetId, Amount)>>>,
 }
 
 /// Above this many entries a binary search beats looking at each.
@@ -151,6 +167,58 @@ impl Wallet {
             }
         };
         self.open.get_mut(at).ok_or(Broken::OpenList)
+    }
+
+    /// What is open in a market.
+    #[inline]
+    pub(crate) fn counts(&self, market: MarketId) -> Counts {
+        self.open_list(market).map(OpenList::counts).unwrap_or_default()
+    }
+
+    /// What is open in all markets.
+    pub(crate) fn counts_of_all(&self) -> Counts {
+        self.open.iter().fold(Counts::default(), |sum, list| Counts {
+            orders: sum.orders.saturating_add(list.count),
+            algos: sum.algos.saturating_add(list.algos),
+            icebergs: sum.icebergs.saturating_add(list.icebergs),
+            lists: sum.lists.saturating_add(list.lists),
+        })
+    }
+
+    /// Whether one order may only be about so much of some asset.
+    #[inline(always)]
+    pub(crate) const fn has_limits(&self) -> bool {
+        self.limits.is_some()
+    }
+
+    /// The most of an asset that one order may be about; 0: no bound.
+    pub(crate) fn limit(&self, asset: AssetId) -> Amount {
+        let limits = self.limits();
+        let at = place(limits, asset.0, |e| e.0.0);
+        at.ok().and_then(|at| limits.get(at)).map_or(Amount(0), |e| e.1)
+    }
+
+    /// By asset id; none is 0.
+    pub(crate) fn limits(&self) -> &[(AssetId, Amount)] {
+        self.limits.as_deref().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Sets the bound of an asset; 0 takes it away.
+    pub(crate) fn set_limit(&mut self, asset: AssetId, limit: Amount) {
+        let limits = self.limits.get_or_insert_default();
+        match place(limits, asset.0, |e| e.0.0) {
+            Ok(at) => {
+                limits.remove(at);
+                if limit.0 > 0 {
+                    limits.insert(at, (asset, limit));
+                }
+            }
+            Err(at) if limit.0 > 0 => insert_exact(limits, at, (asset, limit)),
+            Err(_) => {}
+        }
+        if limits.is_empty() {
+            self.limits = None;
+        }
     }
 
     /// Lists that are not empty.

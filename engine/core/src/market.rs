@@ -2,9 +2,13 @@
 
 use crate::average::{Average, WINDOW_MAX, minute_of};
 use crate::book::{Lots, Ticks};
+use crate::broken::Broken;
+use crate::fees::Rates;
 use crate::orders::Orders;
+use crate::reference::Reference;
 use crate::types::{
-    Amount, AssetId, Fees, MarketId, MarketRules, MarketStatus, Price, Qty, RATE_ONE, SelfTradePrevention, TimeUs,
+    Amount, AssetId, BIPS_ONE, Feature, MarketId, MarketRules, MarketStatus, OrderKind, PercentPrice, Price,
+    PriceRange, Qty, ReferenceRule, SelfTradePrevention, TimeUs, TrailingDelta,
 };
 
 /// The API's own bound of prices, quantities and notional bounds.
@@ -24,10 +28,16 @@ pub(crate) struct Market {
     unit: u128,
     /// The same when it fits 64 bits, else 0.
     unit_small: u64,
+    /// Of the rules, added up.
+    pub(crate) rates: Rates,
+    /// Whether it is in the smart order routing group of its base asset.
+    pub(crate) is_in_sor: bool,
     pub(crate) next_trade: u64,
     pub(crate) next_prevented: u64,
+    pub(crate) next_allocation: u64,
     pub(crate) last_price: Option<Price>,
     pub(crate) average: Average,
+    pub(crate) reference: Reference,
     pub(crate) orders: Orders,
 }
 
@@ -52,10 +62,14 @@ impl Market {
             status: MarketStatus::Trading,
             unit,
             unit_small: u64::try_from(unit).unwrap_or(0),
+            rates: Rates::new(&rules),
+            is_in_sor: false,
             next_trade: 0,
             next_prevented: 0,
+            next_allocation: 0,
             last_price: None,
             average: Average::default(),
+            reference: Reference::default(),
             orders: Orders::default(),
         })
     }
@@ -64,8 +78,41 @@ impl Market {
     pub(crate) fn set_rules(&mut self, rules: MarketRules) -> Option<()> {
         self.unit = unit_of(&rules, self.one)?;
         self.unit_small = u64::try_from(self.unit).unwrap_or(0);
+        self.rates = Rates::new(&rules);
+        if rules.reference != self.rules.reference {
+            self.reference = Reference::default();
+        }
         self.rules = rules;
         Some(())
+    }
+
+    /// Takes note of a trade's price.
+    #[inline(always)]
+    pub(crate) fn traded_at(&mut self, price: Price, now: TimeUs) -> Result<(), Broken> {
+        self.last_price = Some(price);
+        match self.rules.reference {
+            None => Ok(()),
+            Some(rule) => self.reference.add(rule, now, price),
+        }
+    }
+
+    /// The reference price; `None` when there is none, or when it was said that there is none.
+    pub(crate) fn reference_price(&self, now: TimeUs) -> Option<Price> {
+        match self.rules.reference {
+            Some(rule) => self.reference.mean(rule, now),
+            None => self.reference.given.flatten(),
+        }
+    }
+
+    /// What prices are judged by.
+    pub(crate) fn judging_price(&self, now: TimeUs) -> Option<Price> {
+        self.reference_price(now).or_else(|| self.average_price(now))
+    }
+
+    /// Whether the market has a feature.
+    #[inline(always)]
+    pub(crate) const fn has(&self, feature: Feature) -> bool {
+        self.rules.features & feature_bit(feature) != 0
     }
 
     /// What `lots` cost at `ticks`: exact, never rounded.
@@ -135,27 +182,6 @@ fn unit_of(rules: &MarketRules, one: u64) -> Option<u128> {
     (product != 0 && product.checked_rem(u128::from(one)) == Some(0)).then_some(unit)
 }
 
-/// The fee on what somebody receives, rounded up: the payer never gains by rounding.
-#[inline]
-pub(crate) fn fee_rounded_up(received: u128, rate: u32) -> u128 {
-    if rate == 0 {
-        return 0;
-    }
-    if let Ok(received) = u64::try_from(received) {
-        const ONE: u64 = RATE_ONE as u64;
-        let (whole, rest, rate) = (received / ONE, received % ONE, u64::from(rate));
-        // rate <= ONE, so neither product passes 64 bits.
-        return u128::from(whole.wrapping_mul(rate).wrapping_add(rest.wrapping_mul(rate).div_ceil(ONE)));
-    }
-    const ONE: u128 = RATE_ONE as u128;
-    let (whole, rest, rate) = (received / ONE, received % ONE, u128::from(rate));
-    whole.saturating_mul(rate).saturating_add(rest.saturating_mul(rate).div_ceil(ONE))
-}
-
-pub(crate) const fn rates_are_valid(fees: &Fees) -> bool {
-    fees.maker.0 <= RATE_ONE && fees.taker.0 <= RATE_ONE
-}
-
 /// Whether a market with this `10^base_decimals` can have these rules. Rates are judged apart.
 pub(crate) fn rules_are_valid(rules: &MarketRules, one: u64) -> bool {
     let numbers = [
@@ -169,9 +195,13 @@ pub(crate) fn rules_are_valid(rules: &MarketRules, one: u64) -> bool {
         rules.market_qty_min.0,
         rules.market_qty_max.0,
     ];
-    let amounts = [rules.min_notional.map(|f| f.min), rules.notional.map(|f| f.min), rules.notional.map(|f| f.max)];
+    let amounts = [
+        rules.min_notional.map(|f| f.min),
+        rules.notional.map(|f| f.min),
+        rules.notional.map(|f| f.max),
+        Some(rules.max_position),
+    ];
     let (notional_min, notional_max) = rules.notional.map_or((0, 0), |f| (f.min.0, f.max.0));
-    let modes = SelfTradePrevention::ALL.iter().fold(0_u8, |bits, mode| bits | stp_bit(*mode));
     unit_of(rules, one).is_some()
         && numbers.iter().all(|n| *n <= NUMBER_MAX)
         && amounts.iter().flatten().all(|Amount(n)| *n <= u128::from(NUMBER_MAX))
@@ -181,41 +211,69 @@ pub(crate) fn rules_are_valid(rules: &MarketRules, one: u64) -> bool {
         && (notional_max == 0 || notional_max >= notional_min)
         && (rules.market_lot_size.0 == 0 || whole(rules.market_lot_size.0, rules.lot_size.0).is_some())
         && rules.avg_price_mins <= WINDOW_MAX
-        && rules.stp_allowed & !modes == 0
+        && rules.iceberg_parts <= ICEBERG_PARTS_MAX
+        && rules.percent_price.is_none_or(percent_price_is_valid)
+        && rules.trailing_delta.is_none_or(trailing_delta_is_valid)
+        && rules.price_range.is_none_or(price_range_is_valid)
+        && rules.reference.is_none_or(reference_is_valid)
+        && bits_are_valid(rules)
+}
+
+/// The most parts an iceberg order may have.
+pub(crate) const ICEBERG_PARTS_MAX: u16 = 1_000;
+/// The greatest multiple of a price filter, in 10^-8.
+const MULTIPLE_MAX: u64 = 10_000_000_000_000_000;
+/// The greatest trailing delta where the trigger is above the market, in basis points.
+pub(crate) const TRAILING_ABOVE_MAX: u32 = 1_000_000;
+
+fn percent_price_is_valid(f: PercentPrice) -> bool {
+    let is_one_for_both = f.bid_up == f.ask_up && f.bid_down == f.ask_down;
+    f.bid_up.max(f.ask_up) <= MULTIPLE_MAX
+        && f.bid_down <= f.bid_up
+        && f.ask_down <= f.ask_up
+        && (f.by_side || is_one_for_both)
+}
+
+fn trailing_delta_is_valid(f: TrailingDelta) -> bool {
+    let is_range = |min: u32, max: u32, most: u32| min >= 1 && min <= max && max <= most;
+    is_range(f.above_min, f.above_max, TRAILING_ABOVE_MAX) && is_range(f.below_min, f.below_max, BIPS_ONE)
+}
+
+fn price_range_is_valid(f: PriceRange) -> bool {
+    let is_range = |down: u64, up: u64| up == 0 || down <= up;
+    [f.bid_up, f.bid_down, f.ask_up, f.ask_down].iter().all(|multiple| *multiple <= MULTIPLE_MAX)
+        && is_range(f.bid_down, f.bid_up)
+        && is_range(f.ask_down, f.ask_up)
+}
+
+fn reference_is_valid(rule: ReferenceRule) -> bool {
+    (1..=1_000).contains(&rule.count) && (1..=3_600_000).contains(&rule.width_ms)
+}
+
+fn bits_are_valid(rules: &MarketRules) -> bool {
+    let modes = SelfTradePrevention::ALL.iter().fold(0_u8, |bits, mode| bits | stp_bit(*mode));
+    let kinds = OrderKind::ALL.iter().fold(0_u8, |bits, kind| bits | kind_bit(*kind));
+    let features = Feature::ALL.iter().fold(0_u16, |bits, feature| bits | feature_bit(*feature));
+    rules.stp_allowed & !modes == 0
         && rules.stp_allowed & stp_bit(rules.stp_default) != 0
+        && rules.kinds & !kinds == 0
+        && rules.features & !features == 0
 }
 
 /// The bit of a mode in `stp_allowed`.
 #[inline(always)]
 pub(crate) const fn stp_bit(mode: SelfTradePrevention) -> u8 {
-    match mode {
-        SelfTradePrevention::None => 1,
-        SelfTradePrevention::ExpireTaker => 2,
-        SelfTradePrevention::ExpireMaker => 4,
-        SelfTradePrevention::ExpireBoth => 8,
-        SelfTradePrevention::Decrement => 16,
-    }
+    1_u8.wrapping_shl(mode as u32)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::fee_rounded_up;
+/// The bit of a kind in `kinds`.
+#[inline(always)]
+pub(crate) const fn kind_bit(kind: OrderKind) -> u8 {
+    1_u8.wrapping_shl(kind as u32)
+}
 
-    #[test]
-    fn fees_round_up_on_both_paths() {
-        assert_eq!(fee_rounded_up(1, 1), 1);
-        assert_eq!(fee_rounded_up(0, 100_000), 0);
-        assert_eq!(fee_rounded_up(100_000_000, 100_000), 100_000);
-        assert_eq!(fee_rounded_up(100_000_001, 100_000), 100_001);
-        let max = u128::from(u64::MAX);
-        assert_eq!(fee_rounded_up(max, 100_000_000), max);
-        assert_eq!(fee_rounded_up(max + 1, 100_000_000), max + 1);
-        assert_eq!(fee_rounded_up(1 << 100, 1), (1_u128 << 100) / 100_000_000 + 1);
-        for received in [1, 99_999_999, 123_456_789_012_345, u64::MAX] {
-            for rate in [1, 7, 99_999, 12_345_678, 100_000_000] {
-                let exact = (u128::from(received) * u128::from(rate)).div_ceil(100_000_000);
-                assert_eq!(fee_rounded_up(u128::from(received), rate), exact);
-            }
-        }
-    }
+/// The bit of a feature in `features`.
+#[inline(always)]
+pub(crate) const fn feature_bit(feature: Feature) -> u16 {
+    1_u16.wrapping_shl(feature as u32)
 }

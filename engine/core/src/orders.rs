@@ -442,6 +442,13 @@ impl Orders {
         Place::from_link(next)
     }
 
+    /// All open orders of any state, in no order that means anything.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (OrderId, Place)> {
+        let makers = self.book.makers(Side::Buy).chain(self.book.makers(Side::Sell));
+        let resting = makers.map(|maker| (OrderId(maker.id), Place::Book(maker.handle)));
+        resting.chain(self.waiting.iter().map(|(at, order)| (order.id, Place::Waiting(at))))
+    }
+
     /// Sizes of the two indexes: orders by id, orders by client order id.
     pub(crate) const fn index_sizes(&self) -> (usize, usize) {
         (self.by_id.len(), self.by_client.len())

@@ -1,14 +1,18 @@
 //! Questions about a core's state.
 
-use crate::average::minute_of;
-use crate::book::Handle;
+use crate::book::{Handle, Lots};
 use crate::core::Core;
+use crate::event::{AcceptedExtra, OrderAccepted};
 use crate::ledger::{AssetFunds, Balance};
+use crate::lists::OrderList;
 use crate::market::Market;
+use crate::orders::Place;
 use crate::types::{
-    AccountId, Amount, AssetId, ClientOrderId, MarketId, OrderId, Price, Qty, Seq, Side, TimeInForce, TimeUs,
+    AccountId, Amount, AssetId, ClientOrderId, ExchangeRules, ListId, MarketId, OrderId, OrderState, Price, Qty, Seq,
+    Side, Terms, TimeInForce, TimeUs,
 };
-use crate::view::{Account, Asset, Depth, MarketView, OpenOrder};
+use crate::view::{Account, Asset, Depth, MarketView, OpenOrder, OpenOrderList, ReferencePrice, SorView};
+use crate::waiting::{Extra, Waiting};
 
 impl Core {
     /// Seq of the last command.
@@ -98,14 +102,12 @@ impl Core {
         self.market_at(market).map_or(0, |market| market.orders.book.version())
     }
 
-    /// All open orders, by market and then by order id.
+    /// All open orders of any state, by market and then by order id.
     pub fn open_orders(&self) -> impl Iterator<Item = OpenOrder> {
         self.markets.iter().flat_map(|market| {
-            let book = &market.orders.book;
-            let makers = book.makers(Side::Buy).chain(book.makers(Side::Sell));
-            let mut orders: Vec<(u64, Handle)> = makers.map(|maker| (maker.id, maker.handle)).collect();
-            orders.sort_unstable();
-            orders.into_iter().filter_map(|(_, handle)| open_order(market, handle))
+            let mut orders: Vec<(OrderId, Place)> = market.orders.places().collect();
+            orders.sort_unstable_by_key(|(id, _)| *id);
+            orders.into_iter().filter_map(|(_, place)| open_order(market, place))
         })
     }
 
@@ -115,9 +117,9 @@ impl Core {
         let mut next = list.and_then(|list| list.first());
         let market = self.market_at(market);
         std::iter::from_fn(move || {
-            let (market, handle) = (market?, next?);
-            next = market.orders.next_of_account(handle);
-            open_order(market, handle)
+            let (market, place) = (market?, next?);
+            next = market.orders.next_of_account(place);
+            open_order(market, place)
         })
     }
 
@@ -141,6 +143,53 @@ impl Core {
         open_order(market, market.orders.find_client(account, id)?)
     }
 
+    /// All open order lists, by id.
+    pub fn open_lists(&self) -> impl Iterator<Item = OpenOrderList> {
+        self.lists.by_id.values().map(open_list)
+    }
+
+    /// The open order list with this id.
+    pub fn open_list(&self, list: ListId) -> Option<OpenOrderList> {
+        self.lists.get(list).map(open_list)
+    }
+
+    /// How many releases wait for the next command.
+    pub fn releases(&self) -> usize {
+        self.lists.releases.len()
+    }
+
+    /// The rules of the whole exchange.
+    pub const fn exchange_rules(&self) -> &ExchangeRules {
+        &self.exchange.rules
+    }
+
+    /// The assets of which one order of an account may only be about so much, by asset id.
+    pub fn asset_limits(&self, account: AccountId) -> &[(AssetId, Amount)] {
+        self.ledger.wallet(account).map(|wallet| wallet.limits()).unwrap_or_default()
+    }
+
+    /// All smart order routing groups, by base asset.
+    pub fn sors(&self) -> impl Iterator<Item = SorView<'_>> {
+        let sors = self.exchange.sors.iter();
+        sors.map(|(base, sor)| SorView { base: *base, markets: &sor.markets, account: sor.account })
+    }
+
+    /// A market's reference price at the time of the last command; `None` when it never had any.
+    pub fn reference_price(&self, market: MarketId) -> Option<ReferencePrice> {
+        self.reference_price_at(market, self.time)
+    }
+
+    /// A market's reference price at a time that is not before the last command's.
+    pub fn reference_price_at(&self, market: MarketId, time: TimeUs) -> Option<ReferencePrice> {
+        let market = self.market_at(market)?;
+        let is_computed = market.rules.reference.is_some();
+        if !is_computed && market.reference.given.is_none() {
+            return None;
+        }
+        let (price, changed_at) = (market.reference_price(time), market.reference.changed_at);
+        Some(ReferencePrice { is_computed, price, changed_at })
+    }
+
     /// The average price that MARKET orders are judged by, at the time of the last command.
     pub fn average_price(&self, market: MarketId) -> Option<Price> {
         self.average_price_at(market, self.time)
@@ -148,9 +197,7 @@ impl Core {
 
     /// The average price at a time that is not before the last command's.
     pub fn average_price_at(&self, market: MarketId, time: TimeUs) -> Option<Price> {
-        let market = self.market_at(market)?;
-        let window = market.average.price(minute_of(time.0), market.rules.avg_price_mins, market.one);
-        window.or(market.last_price)
+        self.market_at(market)?.average_price(time)
     }
 
     /// Sums over all accounts, by asset id. Reads every account.
@@ -174,34 +221,101 @@ fn view_of(market: &Market) -> MarketView<'_> {
         status: market.status,
         last_price: market.last_price,
         book_version: market.orders.book.version(),
-        open_orders: market.orders.book.len() as u64,
+        open_orders: market.orders.len() as u64,
         trades: market.next_trade,
     }
 }
 
-pub(crate) fn open_order(market: &Market, handle: Handle) -> Option<OpenOrder> {
+fn open_list(list: &OrderList) -> OpenOrderList {
+    OpenOrderList {
+        list: list.id,
+        account: list.account,
+        market: list.market,
+        kind: list.kind,
+        client_list_id: list.client_list_id,
+        orders: list.orders().collect(),
+        accepted_at: TimeUs(list.accepted_at),
+    }
+}
+
+pub(crate) fn open_order(market: &Market, place: Place) -> Option<OpenOrder> {
+    match place {
+        Place::Book(handle) => resting_order(market, handle),
+        Place::Waiting(at) => market.orders.waiting.get(at).map(|order| waiting_order(market, order)),
+    }
+}
+
+/// What the event of an order had beyond a plain one's; `None` when it was a plain one.
+fn accepted_extra(extra: &Extra, state: OrderState) -> Option<Box<AcceptedExtra>> {
+    if extra.terms == Terms::default() && extra.list.is_none() {
+        return None;
+    }
+    Some(Box::new(AcceptedExtra { terms: extra.terms, list: extra.list, pegged_price: extra.pegged_price, state }))
+}
+
+fn resting_order(market: &Market, handle: Handle) -> Option<OpenOrder> {
     let maker = market.orders.book.get(handle)?;
     let resting = market.orders.get(handle)?;
-    let filled = resting.lots.checked_sub(maker.lots)?.checked_sub(resting.prevented)?;
+    let plain = Extra::plain(market.price(maker.ticks), resting.accepted_at);
+    let extra = market.orders.extra(handle).unwrap_or(&plain);
+    let left: Lots = maker.lots.checked_add(extra.hidden)?;
+    let filled = resting.lots.checked_sub(left)?.checked_sub(resting.prevented)?;
     Some(OpenOrder {
-        order_id: OrderId(maker.id),
-        account: AccountId(maker.owner),
-        market: market.id,
-        side: maker.side,
-        kind: resting.kind,
-        tif: TimeInForce::Gtc,
-        price: market.price(maker.ticks),
-        qty: market.qty(resting.lots),
-        quote_qty: Amount(0),
-        client_order_id: resting.client_order_id,
-        stp: resting.stp,
-        strategy_id: resting.has_strategy_id.then_some(resting.strategy_id),
-        strategy_type: resting.has_strategy_type.then_some(resting.strategy_type),
-        left: market.qty(maker.lots),
-        prevented: Qty(market.qty(resting.prevented).0),
+        accepted: OrderAccepted {
+            order_id: OrderId(maker.id),
+            account: AccountId(maker.owner),
+            market: market.id,
+            side: maker.side,
+            kind: resting.kind,
+            tif: TimeInForce::Gtc,
+            price: extra.price,
+            qty: market.qty(resting.lots),
+            quote_qty: Amount(0),
+            client_order_id: resting.client_order_id,
+            stp: resting.stp,
+            strategy_id: extra.strategy_id,
+            strategy_type: extra.strategy_type,
+            extra: accepted_extra(extra, OrderState::Working),
+        },
+        left: market.qty(left),
+        prevented: market.qty(resting.prevented),
         filled: market.qty(filled),
-        filled_quote: Amount(resting.filled_quote),
+        filled_quote: Amount(resting.filled_quote.get()),
         accepted_at: TimeUs(resting.accepted_at),
+        working_at: extra.working_at.map(TimeUs),
+        trailing_at: extra.trailing_at.map(TimeUs),
         updated_at: TimeUs(resting.updated_at),
+        amends: extra.amends,
     })
+}
+
+fn waiting_order(market: &Market, order: &Waiting) -> OpenOrder {
+    let extra = &order.extra;
+    OpenOrder {
+        accepted: OrderAccepted {
+            order_id: order.id,
+            account: order.owner,
+            market: market.id,
+            side: order.side,
+            kind: order.kind,
+            tif: order.tif,
+            price: extra.price,
+            qty: market.qty(order.lots),
+            quote_qty: Amount(0),
+            client_order_id: order.client_order_id,
+            stp: order.stp,
+            strategy_id: extra.strategy_id,
+            strategy_type: extra.strategy_type,
+            extra: accepted_extra(extra, order.stage.state()),
+        },
+        left: market.qty(order.lots),
+        prevented: Qty(0),
+        filled: Qty(0),
+        filled_quote: Amount(0),
+        accepted_at: TimeUs(order.accepted_at),
+        working_at: extra.working_at.map(TimeUs),
+        trailing_at: extra.trailing_at.map(TimeUs),
+        updated_at: TimeUs(order.updated_at),
+        amends: extra.amends,
+    }
 }
