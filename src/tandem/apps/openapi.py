@@ -19,7 +19,7 @@ from tandem.domain.operation import Kind, Operation, Param, Security
 from tandem.domain.parameters import INT32_MAX, INT64_MAX, LEGAL_CLIENT_ID, LEGAL_SYMBOL, MAX_SYMBOLS, MAX_TEXT
 from tandem.domain.signing import LEGAL_WINDOW
 
-SYMBOL: Schema = {"type": "string", "pattern": LEGAL_SYMBOL, "example": "BTCUSDT"}
+SYMBOL: Schema = {"type": "string", "pattern": LEGAL_SYMBOL}
 _SIGNED = (Security.USER_DATA, Security.TRADE)
 _DESCRIPTIONS = {
     "symbol": "The market.",
@@ -147,7 +147,8 @@ def _tag(operation: Operation) -> str:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     answer = ANSWERS.get((operation.http_method, operation.path))
-    parameters = [_parameter(param) for param in operation.params]
+    examples = dict(pair.split("=") for pair in _sample_query(operation).split("&") if pair)
+    parameters = [_parameter(param, examples.get(param.name)) for param in operation.params]
     if operation.security in _SIGNED:
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _EDGE_PARAMETERS]
     found: dict[str, Any] = {
@@ -183,13 +184,15 @@ def _json(schema: Schema) -> Schema:
     return {"application/json": {"schema": schema}}
 
 
-def _parameter(param: Param) -> Schema:
+def _parameter(param: Param, example: str | None) -> Schema:
     found: Schema = {"name": param.name, "in": "query", "required": param.mandatory}
     if param.name in _DESCRIPTIONS:
         found["description"] = _DESCRIPTIONS[param.name]
     if param.clamp:
         found["description"] = f"{found.get('description', '')} What is out of range is pulled to the bound.".strip()
     schema = _SCHEMAS[param.kind](param)
+    if example is not None:
+        found["example"] = int(example) if schema.get("type") == "integer" else example
     return found | ({"content": _json(schema)} if param.kind is Kind.SYMBOLS else {"schema": schema})
 
 
@@ -256,8 +259,7 @@ def _weight(operation: Operation) -> int | dict[str, Any]:
 
 def _sample(operation: Operation) -> str:
     """A request for the shell, which needs HOST and, for what is signed, KEY and SECRET."""
-    needed = (f"{p.name}={_example(p)}" for p in operation.params if p.mandatory)
-    query = _SAMPLE_QUERIES.get(operation.ws_method) or "&".join(needed)
+    query = _sample_query(operation)
     method = "" if operation.http_method == "GET" else f"-X {operation.http_method} "
     if operation.security not in _SIGNED:
         key = '-H "X-MBX-APIKEY: $KEY" ' if operation.security is Security.KEY else ""
@@ -269,6 +271,11 @@ def _sample(operation: Operation) -> str:
             f'curl {method}-H "X-MBX-APIKEY: $KEY" "$HOST{operation.path}?$query&signature=$signature"',
         )
     )
+
+
+def _sample_query(operation: Operation) -> str:
+    needed = (f"{p.name}={_example(p)}" for p in operation.params if p.mandatory)
+    return _SAMPLE_QUERIES.get(operation.ws_method) or "&".join(needed)
 
 
 def _example(param: Param) -> str:

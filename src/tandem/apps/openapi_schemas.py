@@ -110,7 +110,7 @@ OBJECTS = {
     " askLimitMultDown?:decimal",
     "MarketRules": "symbol:text rules:[PriceRange]",
     "ExecutionRules": "symbolRules:[MarketRules]",
-    "Depth": "lastUpdateId:int bids:[(decimal,decimal)] asks:[(decimal,decimal)]",
+    "Depth": "lastUpdateId:int bids:[Level] asks:[Level]",
     "Trade": "id:int price:decimal qty:decimal quoteQty:decimal time:time isBuyerMaker:bool isBestMatch:bool",
     "BlockTrade": "id:int price:decimal qty:decimal quoteQty:decimal time:time isBuyerMaker:bool",
     "AggregateTrade": "a:int p:decimal q:decimal f:int l:int T:time m:bool M:bool",
@@ -226,7 +226,11 @@ OBJECTS = {
     "ListenToken": "token:text expirationTime:time",
 }
 
-_KLINE = "(time,decimal,decimal,decimal,decimal,decimal,time,decimal,int,decimal,decimal,decimal)"
+ROWS = {
+    "Level": "(decimal,decimal)",
+    "Candle": "(time,decimal,decimal,decimal,decimal,decimal,time,decimal,int,decimal,decimal,decimal)",
+}
+
 _API = {
     "GET ping": "Nothing",
     "GET time": "Time",
@@ -237,8 +241,8 @@ _API = {
     "GET historicalTrades": "[Trade]",
     "GET historicalBlockTrades": "[BlockTrade]",
     "GET aggTrades": "[AggregateTrade]",
-    "GET klines": f"[{_KLINE}]",
-    "GET uiKlines": f"[{_KLINE}]",
+    "GET klines": "[Candle]",
+    "GET uiKlines": "[Candle]",
     "GET avgPrice": "AveragePrice",
     "GET ticker/24hr": "DayTicker|MiniTicker|[DayTicker]|[MiniTicker]",
     "GET ticker/tradingDay": "WindowTicker|MiniTicker|[WindowTicker]|[MiniTicker]",
@@ -300,9 +304,12 @@ _SAPI = {
     "GET margin/isolated/allPairs": "empty",
     "POST userListenToken": "ListenToken",
 }
+_OLDEST = "ping time depth trades historicalTrades aggTrades klines ticker/24hr ticker/price ticker/bookTicker"
 _BY_BASE = {
     "/api/v3/": _API | _LISTEN_KEYS,
-    "/api/v1/": _LISTEN_KEYS,
+    "/api/v1/": _LISTEN_KEYS | {f"GET {path}": _API[f"GET {path}"] for path in _OLDEST.split()},
+    "/fapi/v1/": {"GET exchangeInfo": "ExchangeInfo"},
+    "/dapi/v1/": {"GET exchangeInfo": "ExchangeInfo"},
     "/sapi/v1/": _SAPI | _LISTEN_KEYS,
     "/sapi/v3/": {"POST asset/getUserAsset": "[HeldAsset]"},
 }
@@ -337,7 +344,7 @@ def schema_of(notation: str) -> Schema:
         return {"const": notation[1:]}
     if notation in WORDS:
         return {"$ref": f"#/components/schemas/{notation}"} if notation in _NAMED_WORDS else WORDS[notation]
-    if notation != "Filter" and notation not in OBJECTS and notation not in ENUMS:
+    if notation != "Filter" and not any(notation in named for named in (OBJECTS, ENUMS, ROWS)):
         raise KeyError(notation)
     return {"$ref": f"#/components/schemas/{notation}"}
 
@@ -350,6 +357,7 @@ def schemas() -> dict[str, Schema]:
     found = {word: WORDS[word] for word in _NAMED_WORDS}
     found |= {name: {"type": "string", "enum": values.split()} for name, values in ENUMS.items()}
     found["Filter"] = {"anyOf": [_object(f"filterType:={name} {fields}") for name, fields in FILTERS.items()]}
+    found |= {name: schema_of(row) for name, row in ROWS.items()}
     return found | {name: _object(fields) for name, fields in OBJECTS.items()}
 
 
