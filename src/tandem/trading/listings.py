@@ -14,12 +14,23 @@ def json_text(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
+class Texts:
+    """Names as JSON, of every market and asset; and the decimals of assets."""
+
+    __slots__ = ("assets", "decimals", "symbols")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.symbols = {market.id: json_text(market.symbol) for market in catalog.markets.values()}
+        self.assets = {asset.id: json_text(asset.code) for asset in catalog.assets.values()}
+        self.decimals = {asset.id: asset.decimals for asset in catalog.assets.values()}
+
+
 class Listing:
     """What answers need of one market. Prices and quote amounts print with the quote's decimals, quantities with
     the base's."""
 
     __slots__ = (
-        "assets_json",
+        "_texts",
         "base_decimals",
         "base_scale",
         "id",
@@ -30,17 +41,16 @@ class Listing:
         "zero_quote",
     )
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, texts: Texts) -> None:
         self.market = market
         self.id = market.id
-        self.symbol_json = json_text(market.symbol)
+        self._texts = texts
+        self.symbol_json = texts.symbols[market.id]
         self.base_decimals = market.base.decimals
         self.base_scale: int = 10**market.base.decimals
         self.quote_decimals = market.quote.decimals
         self.zero_qty = money.show(0, market.base.decimals)
         self.zero_quote = money.show(0, market.quote.decimals)
-        self.assets_json = (json_text(market.base.code), json_text(market.quote.code))
-        """What a buyer and what a seller receives, and pays its commission in."""
 
     def show_qty(self, qty: int) -> str:
         return money.show(qty, self.base_decimals) if qty else self.zero_qty
@@ -49,9 +59,16 @@ class Listing:
         """Prices and quote amounts."""
         return money.show(amount, self.quote_decimals) if amount else self.zero_quote
 
-    def show_received(self, side: int, amount: int) -> str:
-        """An amount of what the `side` receives."""
-        return money.show(amount, self.quote_decimals if side else self.base_decimals)
+    def show_fee(self, asset: int, amount: int) -> str:
+        """A commission: it may be paid in an asset that is neither base nor quote."""
+        return money.show(amount, self._texts.decimals[asset])
+
+    def fee_asset_json(self, asset: int) -> str:
+        return self._texts.assets[asset]
+
+    def symbol_of(self, market: int) -> str:
+        """Another market's symbol as JSON."""
+        return self._texts.symbols[market]
 
 
 class Listings:
@@ -81,6 +98,7 @@ class Listings:
         return self._catalog.assets[asset]
 
     def _renew(self) -> None:
-        self._by_id = {market.id: Listing(market) for market in self._catalog.markets.values()}
+        texts = Texts(self._catalog)
+        self._by_id = {market.id: Listing(market, texts) for market in self._catalog.markets.values()}
         self._by_symbol = {found.market.symbol: found for found in self._by_id.values()}
         self._version = self._catalog.version

@@ -7,7 +7,18 @@ from typing import TypeVar
 
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args
-from tandem.trading.orders import Blotter, Fill, Order, OrderView, PreventedMatch, by_accepted_us, by_order_id
+from tandem.trading.lists import OrderList
+from tandem.trading.orders import OrderView
+from tandem.trading.records import (
+    Allocation,
+    Amendment,
+    Blotter,
+    Fill,
+    Order,
+    PreventedMatch,
+    by_accepted_us,
+    by_order_id,
+)
 
 DAY_HOURS = 24
 DAY_US = DAY_HOURS * 3_600_000_000
@@ -50,7 +61,7 @@ def find_order(view: OrderView, account: int, market: int, args: Args) -> Order:
 
 
 def open_orders(view: OrderView, account: int, market: int | None) -> list[Order]:
-    """By rising id, in one market or in all."""
+    """Of any state, by rising id, in one market or in all."""
     holder = view.accounts.get(account)
     if holder is None:
         return []
@@ -80,6 +91,61 @@ def all_orders(view: OrderView, account: int, market: int, args: Args) -> Iterab
     return _cut(known, args, from_start)
 
 
+def amendments(view: OrderView, account: int, market: int, args: Args) -> list[Amendment]:
+    """Of the order `orderId`, from `fromExecutionId` on; without it the latest. Raises ApiError -2013."""
+    order, first_id = find_order(view, account, market, {"orderId": args["orderId"]}), args.get("fromExecutionId")
+    extra = order.extra
+    rows = [] if extra is None or extra.amends is None else extra.amends
+    low = 0 if first_id is None else bisect_left(rows, first_id, key=_amendment_id)
+    from_start = first_id is not None
+    return _cut(_walk(rows, low, len(rows), from_start), args, from_start)
+
+
+def find_list(view: OrderView, account: int, args: Args) -> OrderList:
+    """The list named by `orderListId`, by its own client id as `origClientOrderId`, or by both. Raises ApiError."""
+    list_id, client_id = args.get("orderListId"), args.get("origClientOrderId")
+    if list_id is None and client_id is None:
+        raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "origClientOrderId", "orderListId")
+    holder = view.lists.accounts.get(account)
+    found = None
+    if holder is not None:
+        found = holder.by_client_id.get(client_id or "") if list_id is None else view.lists.by_id.get(list_id)
+    if found is None or found.account != account:
+        raise api_error("NO_SUCH_ORDER")
+    if client_id is not None and found.client_id != client_id:
+        raise api_error("CLIENT_ORDER_ID_INVALID")
+    return found
+
+
+def all_lists(view: OrderView, account: int, args: Args) -> list[OrderList]:
+    """Open and ended ones, from `fromId` on or within the times; without either the latest. Raises ApiError -1127,
+    and -1128 for both."""
+    first_id = args.get("fromId")
+    if first_id is not None and ("startTime" in args or "endTime" in args):
+        raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+    start, end = window(args)
+    holder = view.lists.accounts.get(account)
+    if holder is None:
+        return []
+    rows = holder.rows
+    low, high = 0, len(rows)
+    if first_id is not None:
+        low = bisect_left(rows, first_id, key=by_order_id)
+    if start is not None:
+        low = bisect_left(rows, start, key=by_accepted_us)
+    if end is not None:
+        high = bisect_right(rows, end, key=by_accepted_us)
+    from_start = first_id is not None or start is not None
+    known = (row for row in _walk(rows, low, high, from_start) if row.id in view.lists.by_id)
+    return _cut(known, args, from_start)
+
+
+def open_lists(view: OrderView, account: int) -> list[OrderList]:
+    """By rising id, in all markets."""
+    holder = view.lists.accounts.get(account)
+    return [] if holder is None else list(holder.open.values())
+
+
 def my_trades(view: OrderView, account: int, market: int, args: Args) -> Iterable[Fill]:
     """Raises ApiError -1128 for parameters that do not go together."""
     order_id, from_id = args.get("orderId"), args.get("fromId")
@@ -107,8 +173,31 @@ def my_trades(view: OrderView, account: int, market: int, args: Args) -> Iterabl
     return _cut(found, args, from_start)
 
 
+def allocations(view: OrderView, account: int, market: int, args: Args) -> list[Allocation]:
+    """Of routed orders. Raises ApiError -1127, and -1128 for parameters that do not go together."""
+    order_id, from_id = args.get("orderId"), args.get("fromAllocationId")
+    if ("startTime" in args or "endTime" in args) and (order_id is not None or from_id is not None):
+        raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+    start, end = window(args)
+    blotter = view.blotter(account, market)
+    if blotter is None:
+        return []
+    rows = blotter.allocations
+    low, high = 0, len(rows)
+    if from_id is not None:
+        low = bisect_left(rows, from_id, key=_allocation_id)
+    if start is not None:
+        low = bisect_left(rows, start, key=_fill_time)
+    if end is not None:
+        high = bisect_right(rows, end, key=_fill_time)
+    from_start = from_id is not None or start is not None
+    found = (row for row in _walk(rows, low, high, from_start) if order_id is None or row.order_id == order_id)
+    return _cut(found, args, from_start)
+
+
 def prevented_matches(view: OrderView, account: int, market: int, args: Args) -> Iterable[PreventedMatch]:
-    """Raises ApiError -1128 for parameters that do not go together."""
+    """Those of another account of the trade group, and of a taker routed from another market, too. Raises ApiError
+    -1128 for parameters that do not go together."""
     match_id, order_id, from_id = (args.get(k) for k in ("preventedMatchId", "orderId", "fromPreventedMatchId"))
     if (match_id is None) == (order_id is None) or (order_id is None and from_id is not None):
         raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
@@ -127,6 +216,14 @@ def prevented_matches(view: OrderView, account: int, market: int, args: Args) ->
 
 def _fill_id(fill: Fill) -> int:
     return fill.id
+
+
+def _allocation_id(allocation: Allocation) -> int:
+    return allocation.allocation_id
+
+
+def _amendment_id(amendment: Amendment) -> int:
+    return amendment.execution_id
 
 
 def _fill_time(fill: Fill) -> int:
