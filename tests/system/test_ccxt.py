@@ -75,6 +75,18 @@ def test_markets_load_with_keys_and_default_options(market: Venue, alice: ccxt.b
     assert alice.fetch_status()["status"] == "ok"
 
 
+def test_markets_load_with_futures_asked_for(market: Venue) -> None:
+    account = make_account("default", market)
+    client = ccxt_client.rest(market.exchange.url, account, fetchMarkets=None, defaultType=None)
+    assert {listed["type"] for listed in client.load_markets().values()} == {"spot"}
+    assert market.unified in client.markets
+    assert client.fetch_balance({"type": "funding"})["info"] == []
+    held = client.sapiv3_post_asset_getuserasset({"needBtcValuation": True})
+    balances = client.fetch_balance()["info"]["balances"]
+    assert [row["asset"] for row in held] == [row["asset"] for row in balances if float(row["free"])]
+    assert set(client.sapi_post_userlistentoken()) == {"token", "expirationTime"}
+
+
 def test_markets_load_without_keys(market: Venue) -> None:
     assert market.unified in ccxt_client.rest(market.exchange.url).load_markets()
 
