@@ -1,12 +1,15 @@
-"""What an account's own streams say: order reports, balances, funds that came or went.
+"""What an account's own streams say: order reports, states of lists, balances, funds that came or went.
 
 Every event is encoded once per account and time unit, however many connections listen, and only while one does.
-Reports of one command come in the order in which things happened, its balances last.
+Reports of one command come in the order in which things happened, its balances last. There is no `externalLockUpdate`:
+only orders lock funds here, no other system does.
 """
 
 from collections.abc import Callable
 
 from tandem.domain import money
+from tandem.domain.errors import reject_name
+from tandem.domain.trading import OrderKind, Side, TimeInForce
 from tandem.platform.engine import (
     Credited,
     Debited,
@@ -15,15 +18,16 @@ from tandem.platform.engine import (
     SelfTradePrevented,
 )
 from tandem.trading import names
-from tandem.trading.listings import Listings, json_text
-from tandem.trading.orders import Fill, Order, OrderView
+from tandem.trading.listings import Listing, Listings, json_text
+from tandem.trading.lists import OrderList
+from tandem.trading.orders import OrderView
+from tandem.trading.records import WORKING, Allocation, Amendment, Extra, Fill, Order, PreventedMatch, execution_id
 
 Sink = Callable[[bytes], None]
 """Takes one event as JSON. Must neither raise nor block; it may unsubscribe."""
 
-EXECUTIONS_PER_COMMAND = 4096
-"""Execution ids of a command start at seq times this. More reports than that reach into the next command's, whose
-own then start later: ids rise all the same."""
+_RESTING_KINDS = tuple(kind.works_as is not OrderKind.MARKET for kind in OrderKind)
+_GTC = int(TimeInForce.GTC)
 
 
 class _Audience:
@@ -72,7 +76,17 @@ class UserStreams:
     # --- told by OrderView
 
     def accepted(self, order: Order, result: Result) -> None:
-        self._report(order, result, "NEW", is_on_book=True)
+        self._report(order, result, "NEW", is_on_book=order.extra is None or order.extra.state == WORKING)
+
+    def released(self, order: Order, result: Result) -> None:
+        self.accepted(order, result)
+
+    def amended(self, order: Order, amendment: Amendment, result: Result) -> None:
+        """Its execution id is the one that queries of amendments tell, too."""
+        # Not the next one: a command with very many reports may have reached into this one's.
+        self._execution = amendment.execution_id - 1
+        is_on_book = order.left > 0 and (order.extra is None or order.extra.state == WORKING)
+        self._report(order, result, "REPLACED", was=amendment.old_client_id, is_on_book=is_on_book)
 
     def traded(self, order: Order, fill: Fill, result: Result) -> None:
         listing = self._listings.by_id(order.blotter.market)
@@ -89,15 +103,20 @@ class UserStreams:
             is_on_book=order.status == names.PARTIALLY_FILLED and _may_rest(order),
             is_maker=fill.is_maker,
             is_trade=True,
+            more=f',"b":"{names.ONE_PARTY}","a":{fill.allocation_id}' if type(fill) is Allocation else "",
         )
 
-    def prevented(self, order: Order, event: SelfTradePrevented, result: Result) -> None:
+    def prevented(self, order: Order, match: PreventedMatch, result: Result) -> None:
+        event = match.event
         listing = self._listings.by_id(order.blotter.market)
-        is_taker = order.id == event.taker_order
-        lost, counter = (
-            (event.taker_prevented, event.maker_order) if is_taker else (event.maker_prevented, event.taker_order)
-        )
+        if order.id == event.taker_order:
+            lost, counter, counter_market = event.taker_prevented, event.maker_order, event.maker_market
+        else:
+            lost, counter, counter_market = event.maker_prevented, event.taker_order, event.market
         would_fill = min(event.taker_left + event.taker_prevented, event.maker_left + event.maker_prevented)
+        if event.taker_prevented == event.maker_prevented:
+            would_fill = lost  # of an iceberg what it shows, which is less than what is left of it
+        group = f',"u":{match.trade_group}' if match.trade_group >= 0 else ""
         self._report(
             order,
             result,
@@ -105,7 +124,7 @@ class UserStreams:
             is_on_book=order.status != names.EXPIRED_IN_MATCH and _may_rest(order),
             more=(
                 f',"v":{event.prevented_match_id},"A":"{listing.show_qty(order.prevented)}"'
-                f',"B":"{listing.show_qty(lost)}","U":{counter},"Cs":{listing.symbol_json}'
+                f',"B":"{listing.show_qty(lost)}"{group},"U":{counter},"Cs":{listing.symbol_of(counter_market)}'
                 f',"pl":"{listing.show_qty(would_fill)}","pL":"{listing.show_quote(event.price)}"'
                 f',"pY":"{listing.show_quote(event.price * would_fill // listing.base_scale)}"'
             ),
@@ -120,13 +139,35 @@ class UserStreams:
             more=f',"eR":"{order.expiry_reason}"' if order.expiry_reason else "",
         )
 
+    def rejected(self, order: Order, code: int, result: Result) -> None:
+        if order.stp < 0:
+            order.stp = self._listings.by_id(order.blotter.market).market.rules.stp_default
+        self._report(order, result, "REJECTED", reason=_reason(code))
+
+    def list_accepted(self, order_list: OrderList, result: Result) -> None:
+        self._report_list(order_list, result, *names.LIST_STATUSES[True])
+
+    def list_renamed(self, order_list: OrderList, result: Result) -> None:
+        self._report_list(order_list, result, "UPDATED", "EXECUTING")
+
+    def list_closed(self, order_list: OrderList, result: Result) -> None:
+        self._report_list(order_list, result, *names.LIST_STATUSES[False])
+
+    def list_rejected(self, order_list: OrderList, code: int, result: Result) -> None:
+        self._report_list(order_list, result, "RESPONSE", "REJECT", _reason(code))
+
     def moved(self, event: Credited | Debited, result: Result) -> None:
-        asset = self._listings.asset(event.asset)
         delta = event.amount if type(event) is Credited else -event.amount
-        code, shown = json_text(asset.code), asset.show(delta)
-        for unit, sinks in self._listeners(event.account):
-            time = result.time_us // unit
-            _send(sinks, f'{{"e":"balanceUpdate","E":{time},"a":{code},"d":"{shown}","T":{time}}}')
+        self._report_funds(event.account, event.asset, delta, result)
+
+    def transferred(self, event: SelfTradePrevented, side: int, result: Result) -> None:
+        market = self._listings.by_id(event.market).market
+        buyer, seller = event.taker_account, event.maker_account
+        if side == Side.SELL:
+            buyer, seller = seller, buyer
+        for account, sign in ((buyer, 1), (seller, -1)):
+            self._report_funds(account, market.base.id, sign * event.taker_prevented, result)
+            self._report_funds(account, market.quote.id, -sign * event.transferred, result)
 
     def settled(self, result: Result) -> None:
         rows: dict[int, list[str]] = {}
@@ -149,12 +190,37 @@ class UserStreams:
         audience = self._audiences.get(account)
         return [] if audience is None else [(unit, sinks) for unit, sinks in audience.sinks.items() if sinks]
 
+    def _report_funds(self, account: int, asset_id: int, delta: int, result: Result) -> None:
+        asset = self._listings.asset(asset_id)
+        code, shown = json_text(asset.code), asset.show(delta)
+        for unit, sinks in self._listeners(account):
+            time = result.time_us // unit
+            _send(sinks, f'{{"e":"balanceUpdate","E":{time},"a":{code},"d":"{shown}","T":{time}}}')
+
+    def _report_list(
+        self, order_list: OrderList, result: Result, status_type: str, status: str, reason: str = "NONE"
+    ) -> None:
+        symbol = self._listings.by_id(order_list.market).symbol_json
+        orders = ",".join(
+            f'{{"s":{symbol},"i":{order_id},"c":"{client_id}"}}'
+            for order_id, client_id in zip(order_list.order_ids, order_list.client_ids, strict=True)
+        )
+        body = (
+            f'"s":{symbol},"g":{order_list.id},"c":"{names.CONTINGENCIES[order_list.kind]}","l":"{status_type}"'
+            f',"L":"{status}","r":"{reason}","C":"{order_list.client_id}"'
+        )
+        for unit, sinks in self._listeners(order_list.account):
+            time = result.time_us // unit
+            _send(sinks, f'{{"e":"listStatus","E":{time},{body},"T":{time},"O":[{orders}]}}')
+
     def _report(
         self,
         order: Order,
         result: Result,
         execution: str,
         *,
+        was: str = "",
+        reason: str = "NONE",
         last_qty: str = "",
         last_price: str = "",
         last_quote: str = "",
@@ -167,13 +233,18 @@ class UserStreams:
         more: str = "",
     ) -> None:
         listing = self._listings.by_id(order.blotter.market)
-        self._execution = max(self._execution + 1, result.seq * EXECUTIONS_PER_COMMAND)
+        self._execution = max(self._execution + 1, execution_id(result.seq))
+        extra = order.extra
+        stop, iceberg, list_id, working_us = listing.zero_quote, listing.zero_qty, -1, order.accepted_us
+        if extra is not None:
+            stop, iceberg = listing.show_quote(extra.stop_price), listing.show_qty(extra.iceberg_qty)
+            list_id, working_us = extra.list_id, extra.working_us
         head = (
             f'"s":{listing.symbol_json},"c":"{order.client_id}","S":"{names.SIDES[order.side]}"'
             f',"o":"{names.KINDS[order.kind]}","f":"{names.TIMES_IN_FORCE[order.tif]}"'
             f',"q":"{listing.show_qty(order.qty)}","p":"{listing.show_quote(order.price)}"'
-            f',"P":"{listing.zero_quote}","F":"{listing.zero_qty}","g":-1,"C":"{order.orig_client_id}"'
-            f',"x":"{execution}","X":"{order.status}","r":"NONE","i":{order.id}'
+            f',"P":"{stop}","F":"{iceberg}","g":{list_id},"C":"{was or order.orig_client_id}"'
+            f',"x":"{execution}","X":"{order.status}","r":"{reason}","i":{order.id}'
             f',"l":"{last_qty or listing.zero_qty}","z":"{listing.show_qty(order.filled)}"'
             f',"L":"{last_price or listing.zero_quote}","n":"{fee}","N":{fee_asset}'
         )
@@ -183,13 +254,15 @@ class UserStreams:
         tail = (
             f'"Z":"{listing.show_quote(order.filled_quote)}","Y":"{last_quote or listing.zero_quote}"'
             f',"Q":"{listing.show_quote(order.quote_qty)}","V":"{names.STP_MODES[order.stp]}"'
-            f"{_strategy(order)}{more}"
+            f"{_strategy(order)}"
         )
         for unit, sinks in self._listeners(order.account):
             now, created = result.time_us // unit, order.accepted_us // unit
+            works = f'"W":{working_us // unit},' if working_us >= 0 else ""
+            special = "" if extra is None else _special(extra, listing, unit)
             _send(
                 sinks,
-                f'{{"e":"executionReport","E":{now},{head},"T":{now},{middle},"O":{created},"W":{created},{tail}}}',
+                f'{{"e":"executionReport","E":{now},{head},"T":{now},{middle},"O":{created},{works}{tail}{special}{more}}}',
             )
 
 
@@ -203,12 +276,33 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
+def _reason(code: int) -> str:
+    return names.REJECT_REASONS.get(reject_name(code), "NONE")
+
+
 def _may_rest(order: Order) -> bool:
     """Whether what is left of it belongs in the book."""
-    return names.KINDS[order.kind] != "MARKET" and names.TIMES_IN_FORCE[order.tif] == "GTC"
+    return _RESTING_KINDS[order.kind] and order.tif == _GTC
 
 
 def _strategy(order: Order) -> str:
     strategy_id, strategy_type = order.strategy_id, order.strategy_type
     text = "" if strategy_id is None else f',"j":{strategy_id}'
     return text if strategy_type is None else f'{text},"J":{strategy_type}'
+
+
+def _special(extra: Extra, listing: Listing, unit: int) -> str:
+    """What only trailing, routed and pegged orders say. Microseconds become times of the `unit`."""
+    text = ""
+    if extra.trailing_delta:
+        since = extra.trailing_us // unit if extra.trailing_us >= 0 else -1
+        text = f',"d":{extra.trailing_delta},"D":{since}'
+    if extra.used_sor:
+        text += f',"k":"{names.FLOORS[extra.is_routed]}","uS":true'
+    if extra.peg_price >= 0:
+        text += f',"gP":"{names.PEG_PRICES[extra.peg_price]}"'
+        if extra.peg_offset >= 0:
+            text += f',"gOT":"{names.PEG_OFFSET}","gOV":{extra.peg_offset}'
+        if extra.pegged_price:
+            text += f',"gp":"{listing.show_quote(extra.pegged_price)}"'
+    return text
