@@ -38,13 +38,16 @@ CLIENTS_OK := $(CLIENTS:%=.venv-clients/%/.deps-ok)
 LOCKS := requirements.lock requirements-dev.lock requirements-bootstrap.lock \
   $(CLIENTS:%=requirements-client-%.lock)
 
+# What the tests of the last full run exercised of the API, process by process.
+CONFORMANCE := build/conformance
+
 # Tests of the whole process come last: they are slow, and useless while a part is broken.
 PYTEST := $(BIN)/python -m pytest
 # People may change Cargo.lock by building; CI may not.
 LOCKED := $(if $(CI),--locked)
 CARGO_TEST := cargo test $(LOCKED)
 
-.PHONY: help run build test test-rust test-python check generate bench fmt clean clients lock
+.PHONY: help run build test test-rust test-python check generate conformance bench fmt clean clients lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,9 +64,11 @@ test-rust: $(VENV_OK) ## the engine's tests
 	$(CARGO_TEST) --workspace --exclude tandem-python --exclude tandem-sim
 	$(CARGO_TEST) --release -p tandem-sim
 
-test-python: build clients ## tests/<feature>, then tests/system
-	$(PYTEST) --ignore=tests/system
-	if [ -d tests/system ]; then $(PYTEST) tests/system; fi
+test-python: build clients ## tests/<feature>, then tests/system, then whether they exercised all of the API
+	rm -rf $(CONFORMANCE)
+	TANDEM_CONFORMANCE=$(CONFORMANCE) $(PYTEST) --ignore=tests/system
+	TANDEM_CONFORMANCE=$(CONFORMANCE) $(PYTEST) tests/system
+	$(BIN)/python scripts/generate_conformance.py --check
 
 check: build ## style, types, import rules, sizes, locks
 	$(BIN)/ruff check .
@@ -77,6 +82,9 @@ check: build ## style, types, import rules, sizes, locks
 
 generate: build ## write what is made from the code: errors, the API's reference, the OpenAPI document
 	for what in errors api_reference openapi; do $(BIN)/python scripts/generate_$$what.py; done
+
+conformance: build ## write docs/reference/conformance.md from what the last `make test` exercised
+	$(BIN)/python scripts/generate_conformance.py
 
 bench: build ## measure, and write the results with machine and method
 	$(BIN)/python bench/run.py $(ARGS)

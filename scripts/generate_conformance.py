@@ -1,7 +1,8 @@
 """Writes docs/reference/conformance.md from what the last `make test` recorded in build/conformance.
 
 `--check` writes nothing: it fails when something of spec/conformance.toml was neither exercised nor has a reason there,
-when a reason is no longer needed, and when the page says something else (which test it names does not matter).
+when a reason is no longer needed, when an answer was not as the OpenAPI document says, and when the page says something
+else (which test it names does not matter).
 """
 
 import json
@@ -27,6 +28,8 @@ an answer or event showed it.
 | what | exercised | of |
 |---|---:|---:|
 """
+UNDOCUMENTED = "undocumented "
+"""Begins the note of an answer that the OpenAPI document does not allow."""
 Tests = dict[str, set[str]]
 """By name, the tests that exercised it."""
 
@@ -95,6 +98,9 @@ class Conformance:
         for reason in self.reasons:
             if not any(reason.explains(name) for name in missing):
                 yield f"no longer needed: the reason for {reason.pattern}"
+        for name, tests in self._tests.items():
+            if name.startswith(UNDOCUMENTED):
+                yield f"{name} in {min(tests)}"
 
     # --- the page
 

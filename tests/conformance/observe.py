@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+import jsonschema_rs
 import orjson
 
 from tandem.apps import stream_control, ws_api
+from tandem.apps.openapi_schemas import ANSWERS, schema_of, schemas
 from tandem.apps.pipeline import Pipeline
 from tandem.apps.streams import StreamConnection
 from tandem.apps.websocket import Sockets
@@ -61,6 +63,7 @@ class Observer:
     def __init__(self, recorder: Recorder) -> None:
         self._note = recorder.note
         self._recorder = recorder
+        self._compared: set[tuple[str, str, frozenset[str]]] = set()
 
     def observe(self) -> None:
         """From now on, in this process."""
@@ -88,6 +91,18 @@ class Observer:
                 self._note(f"{_enum(operation, param.name)} {values[param.name]}")
         for field, value in _SHOWN.findall(answer):
             self._note(f"{_FIELDS.get(field.decode(), field.decode())} {value.decode()}")
+        asked = self._recorder.test, f"{operation.http_method} {operation.path}", frozenset(values)
+        if asked not in self._compared and _is_ours(operation.handler):
+            self._compared.add(asked)
+            self._compare(operation, answer)
+
+    def _compare(self, operation: Operation, answer: bytes) -> None:
+        """With the OpenAPI document."""
+        is_described = _validator(operation.http_method, operation.path)
+        error = is_described and next(is_described.iter_errors(orjson.loads(answer)), None)
+        if error:
+            where = "/".join(map(str, error.instance_path))
+            self._note(f"undocumented {operation.http_method} {operation.path}: {where} {error.message[:300]}")
 
     def refused(self, error: ApiError) -> None:
         if self._recorder.test.startswith("tests/domain/") or error.name not in ERRORS:
@@ -204,6 +219,14 @@ class Observer:
 
 def _wrap(owner: Any, name: str, observed: Callable[[Any], Any]) -> None:
     setattr(owner, name, observed(getattr(owner, name)))
+
+
+@cache
+def _validator(method: str, path: str) -> Any:
+    notation = ANSWERS.get((method, path))
+    if notation is None:
+        return None
+    return jsonschema_rs.validator_for(schema_of(notation) | {"components": {"schemas": schemas()}})
 
 
 def _is_ours(handler: Any) -> bool:

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from tandem.domain.errors import api_error
+from tandem.domain.operation import Operation, Security
+from tandem.marketdata.service import MarketDataService
+from tests.conformance.observe import Observer, template
 from tests.conformance.recorder import VARIABLE, Recorder
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +62,8 @@ def test_what_is_neither_exercised_nor_explained_is_a_complaint_and_so_is_a_need
         "neither exercised nor explained: side SELL",
         "no longer needed: the reason for side BUY",
     ]
+    tests |= {"undocumented GET /a: x": {"tests/t.py::t"}}
+    assert list(conformance.complaints())[2:] == ["undocumented GET /a: x in tests/t.py::t"]
     page = conformance.page()
     assert "| REST endpoints | 1 | 1 |\n| their parameters | 1 | 2 |" in page
     assert "| `GET /a` | `tests/t.py::t` | `y`: because |" in page
@@ -102,9 +107,20 @@ def test_processes_note_what_happened_in_the_test_that_runs(tmp_path: Path, scri
     assert sum(len(path.read_text().splitlines()) for path in tmp_path.glob("*.jsonl")) == 4
 
 
-def test_an_error_is_known_by_the_text_it_was_made_of() -> None:
-    from tests.conformance.observe import template
+def test_an_answer_that_the_openapi_document_does_not_allow_is_noted(tmp_path: Path, script: ModuleType) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.begin("tests/one.py::t")
+    time = Operation("GET", "/api/v3/time", "time", Security.NONE, 1, (), MarketDataService.time)
+    for answer, values in ((b'{"serverTime":1}', {}), (b'{"serverTime":"1"}', {"a": "1"})):
+        Observer(recorder).accepted("rest GET /api/v3/time", time, values, answer)
+    assert set(script.recorded(tmp_path)) == {
+        "rest GET /api/v3/time",
+        "rest GET /api/v3/time a",
+        'undocumented GET /api/v3/time: serverTime "1" is not of type "integer"',
+    }
 
+
+def test_an_error_is_known_by_the_text_it_was_made_of() -> None:
     assert template(api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "a", "b")) == (
         "Param '%s' or '%s' must be sent, but both were empty/null!"
     )
