@@ -153,6 +153,14 @@ impl Core {
         self.lists.get(list).map(open_list)
     }
 
+    /// The account's open order list with this client list id.
+    pub fn open_list_by_client_id(&self, account: AccountId, id: &ClientOrderId) -> Option<OpenOrderList> {
+        if id.is_empty() {
+            return None;
+        }
+        self.open_list(self.lists.find_client(account, id)?)
+    }
+
     /// How many releases wait for the next command.
     pub fn releases(&self) -> usize {
         self.lists.releases.len()
