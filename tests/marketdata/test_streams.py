@@ -49,8 +49,9 @@ async def test_one_taker_order_and_price_is_one_aggregate(exchange: Exchange) ->
     shared = {"e": "aggTrade", "E": now, "s": "BTCUSDT", "T": now, "m": False, "M": True}
     assert listener.take() == [
         shared | {"a": 0, "p": "100.00000000", "q": "3.00000000", "f": 0, "l": 1},
-        shared | {"a": 2, "p": "101.00000000", "q": "3.00000000", "f": 2, "l": 2},
+        shared | {"a": 1, "p": "101.00000000", "q": "3.00000000", "f": 2, "l": 2},
     ]
+    assert [row["a"] for row in exchange.ask("aggTrades", "symbol=BTCUSDT&fromId=1")] == [1]
 
 
 async def test_the_best_prices_go_out_when_they_change(exchange: Exchange) -> None:

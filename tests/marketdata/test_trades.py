@@ -26,12 +26,11 @@ def ring_of(trades: list[Trade], capacity: int) -> TradeRing:
 
 
 def naive_aggregates(trades: list[Trade]) -> list[Aggregate]:
-    """Of the trades from the first start on."""
     rows: list[Aggregate] = []
     for t in trades:
         if t.starts_aggregate:
-            rows.append(Aggregate(t.price, t.qty, t.id, t.id, t.time_us, t.buyer_is_maker))
-        elif rows:
+            rows.append(Aggregate(len(rows), t.price, t.qty, t.id, t.id, t.time_us, t.buyer_is_maker))
+        else:
             rows[-1] = rows[-1]._replace(qty=rows[-1].qty + t.qty, last_id=t.id)
     return rows
 
@@ -57,13 +56,37 @@ def test_aggregates_equal_a_recomputation() -> None:
     for seed in range(20):
         trades = random_trades(seed, 200)
         ring = ring_of(trades, 120)
-        expected = naive_aggregates(trades[-120:])
+        expected = [a for a in naive_aggregates(trades) if a.first_id >= trades[-120].id]
         for _ in range(30):
             low, high, limit = rng.randrange(250), rng.randrange(250), rng.randrange(1, 60)
             oldest = [a for a in expected if low <= a.first_id < high][:limit]
             newest = [a for a in expected if a.first_id < high][-limit:]
             assert ring.aggregates(low, high, limit) == oldest
             assert ring.latest_aggregates(limit, high) == newest
+
+
+def test_aggregates_have_ids_of_their_own() -> None:
+    trades = random_trades(3, 200)
+    ring, known = ring_of(trades, 120), naive_aggregates(trades)
+    for trade in trades:
+        (of,) = [a.id for a in known if a.first_id <= trade.id <= a.last_id]
+        assert ring.aggregate_of(trade.id) == (of if trade.id >= ring.first_id else None)
+    assert (ring.aggregate_of(ring.next_id), ring.next_aggregate) == (None, len(known))
+    held = [a for a in known if a.last_id >= ring.first_id]
+    for aggregate in held[1:]:
+        assert ring.first_of(aggregate.id) == aggregate.first_id
+    assert (ring.first_of(0), ring.first_of(len(known))) == (ring.first_id, ring.next_id)
+
+
+def test_a_ring_that_is_unpacked_goes_on_counting() -> None:
+    for count in (0, 1, 57, 200):
+        trades = random_trades(6, 260)
+        ring, again = ring_of(trades[:count], 120), TradeRing(120)
+        again.start_at(ring.next_id, ring.next_aggregate)
+        again.unpack(ring.first_id, ring.next_aggregate, ring.packed())
+        for t in trades[count:]:
+            again.add(t.id, t.price, t.qty, t.time_us << 2 | t.starts_aggregate << 1 | t.buyer_is_maker)
+        assert again.aggregates(0, 999, 999) == ring_of(trades, 120).aggregates(0, 999, 999)
 
 
 def test_first_at_is_the_first_trade_not_before_a_time() -> None:
@@ -90,7 +113,7 @@ def test_long_aggregates_are_found_from_the_end_of_a_ring_that_has_wrapped() -> 
     for trade_id in range(10_000):
         ring.add(trade_id, 7, 1, trade_id << 2 | (trade_id % 700 == 0) << 1)
     starts = [trade_id for trade_id in range(0, 10_000, 700) if trade_id >= 10_000 - 4_096]
-    expected = [Aggregate(7, min(700, 10_000 - id), id, min(id + 699, 9_999), id, False) for id in starts]
+    expected = [Aggregate(id // 700, 7, min(700, 10_000 - id), id, min(id + 699, 9_999), id, False) for id in starts]
     for limit in range(1, len(starts) + 2):
         assert ring.latest_aggregates(limit, 10_000) == expected[-limit:]
     assert ring.latest_aggregates(2, starts[-1]) == expected[-3:-1]

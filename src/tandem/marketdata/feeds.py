@@ -5,6 +5,7 @@ what changed meanwhile goes out with the first tick after it, so that the versio
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, ClassVar
 
 import orjson
@@ -77,15 +78,15 @@ class AggregateTradeFeed(Feed):
     wants_trades = True
 
     def on_trades(self, traded: Sequence[Traded], time_us: int) -> None:
-        start = 0
-        for end in range(1, len(traded) + 1):
-            if end == len(traded) or traded[end].price != traded[start].price:
-                self._publish(traded[start:end], time_us)
-                start = end
+        assert self.market_id is not None
+        aggregate_of = self.data.view(self.market_id).trades.aggregate_of
+        for id, members in groupby(traded, lambda trade: aggregate_of(trade.trade_id)):
+            if id is not None:  # or one command has brought more trades than are held
+                self._publish(id, list(members), time_us)
 
-    def _publish(self, same_price: Sequence[Traded], time_us: int) -> None:
+    def _publish(self, id: int, members: Sequence[Traded], time_us: int) -> None:
         market = self.market()
-        first, last = same_price[0], same_price[-1]
+        first, last = members[0], members[-1]
 
         def encode(unit: int) -> bytes:
             return orjson.dumps(
@@ -93,9 +94,9 @@ class AggregateTradeFeed(Feed):
                     "e": "aggTrade",
                     "E": time_us // unit,
                     "s": market.symbol,
-                    "a": first.trade_id,
+                    "a": id,
                     "p": market.show_price(first.price),
-                    "q": market.show_qty(sum(t.qty for t in same_price)),
+                    "q": market.show_qty(sum(t.qty for t in members)),
                     "f": first.trade_id,
                     "l": last.trade_id,
                     "T": time_us // unit,

@@ -118,7 +118,7 @@ class MarketDataService:
         if "fromId" in args:
             if start is not None or end is not None:
                 raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-            rows = ring.aggregates(args["fromId"], ring.next_id, limit)
+            rows = ring.aggregates(ring.first_of(args["fromId"]), ring.next_id, limit)
         else:
             end_id = ring.next_id if end is None else ring.first_at(end + 1)
             if start is None:
@@ -242,7 +242,7 @@ def _trade(market: Market, call: Call, trade: Trade) -> Json:
 
 def _aggregate(market: Market, call: Call, row: Aggregate) -> Json:
     return {
-        "a": row.first_id,
+        "a": row.id,
         "p": market.show_price(row.price),
         "q": market.show_qty(row.qty),
         "f": row.first_id,

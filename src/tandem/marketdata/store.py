@@ -14,7 +14,7 @@ import msgspec
 from tandem.marketdata.candles import Row
 from tandem.platform.telemetry import log
 
-VERSION = 1
+VERSION = 2
 _CHECKSUM_BYTES = 4
 
 
@@ -35,6 +35,7 @@ class SavedView(msgspec.Struct, frozen=True, array_like=True):
     last_time_us: int
     first_id: int
     next_id: int
+    next_aggregate: int
     trades: bytes
     series: dict[str, SavedSeries]
 

@@ -183,9 +183,12 @@ class StreamHub:
             events = result.events
             if len(events) < 2:
                 continue
-            traded = [event for event in events if type(event) is Traded]
-            if traded:
-                for feed in self._trades.get(traded[0].market, ()):
+            by_market: dict[int, list[Traded]] = {}
+            for event in events:
+                if type(event) is Traded and event.market in self._trades:
+                    by_market.setdefault(event.market, []).append(event)
+            for market, traded in by_market.items():
+                for feed in self._trades[market]:
                     feed.on_trades(traded, result.time_us)
 
     # --- time

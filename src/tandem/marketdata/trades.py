@@ -1,7 +1,8 @@
 """The last trades of one market, packed in a ring; aggregates are read off the same ring.
 
-Ids of a market are dense. An aggregate is what one taker order took at one price; its id is the id of its first trade:
-rising, the same on every replica and after every restart, but with gaps where an aggregate has several trades.
+Ids of a market are dense, those of trades and those of aggregates. An aggregate is what one taker order took at one
+price. Its id is counted here and kept with the views; should they be lost, counting goes on so far above that no id
+comes twice.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import NamedTuple
 
 CAPACITY = 100_000
 
-_PACKED = Struct("<QQQ")
-"""price, quantity, time * 4 + starts an aggregate * 2 + buyer is maker. The quote amount follows from the first two."""
+_PACKED = Struct("<QQQQ")
+"""price, quantity, time * 4 + starts an aggregate * 2 + buyer is maker, the aggregate's id. The quote amount follows
+from the first two."""
 _SIZE = _PACKED.size
 _FIRST_CHUNK = 1_024
 
@@ -27,6 +29,7 @@ class Trade(NamedTuple):
 
 
 class Aggregate(NamedTuple):
+    id: int
     price: int
     qty: int
     first_id: int
@@ -38,7 +41,7 @@ class Aggregate(NamedTuple):
 class TradeRing:
     """Grows up to `capacity` trades, then the oldest goes."""
 
-    __slots__ = ("_bytes", "_capacity", "_full", "_pack", "first_id", "next_id")
+    __slots__ = ("_bytes", "_capacity", "_full", "_pack", "first_id", "next_aggregate", "next_id")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._full = capacity
@@ -47,12 +50,15 @@ class TradeRing:
         self._pack = _PACKED.pack_into
         self.first_id = 0
         self.next_id = 0
+        self.next_aggregate = 0
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
 
     def add(self, trade_id: int, price: int, qty: int, flagged_time: int) -> None:
-        """`flagged_time` as in `_PACKED`. An id that does not follow on the last one starts the ring anew."""
+        """`flagged_time` as in `_PACKED`; the first trade of all starts an aggregate.
+
+        An id that does not follow on the last one starts the ring anew."""
         if trade_id != self.next_id:
             self.first_id = self.next_id = trade_id
         elif trade_id - self.first_id == self._capacity:
@@ -60,12 +66,16 @@ class TradeRing:
                 self._grow()
             else:
                 self.first_id += 1
-        self._pack(self._bytes, trade_id % self._capacity * _SIZE, price, qty, flagged_time)
+        if flagged_time & 2:
+            self.next_aggregate += 1
+        at = trade_id % self._capacity * _SIZE
+        self._pack(self._bytes, at, price, qty, flagged_time, self.next_aggregate - 1)
         self.next_id = trade_id + 1
 
-    def start_at(self, next_id: int) -> None:
-        """Holds nothing; the next trade has this id."""
+    def start_at(self, next_id: int, next_aggregate: int) -> None:
+        """Holds nothing; the next trade and its aggregate have these ids."""
         self.first_id = self.next_id = next_id
+        self.next_aggregate = next_aggregate
 
     def packed(self) -> bytes:
         """All trades, oldest first."""
@@ -76,11 +86,14 @@ class TradeRing:
             return bytes(self._bytes[first:end])
         return bytes(self._bytes[first:] + self._bytes[:end])
 
-    def unpack(self, first_id: int, packed: bytes) -> None:
-        """The inverse of `packed`."""
-        self.start_at(first_id)
-        for trade_id, (price, qty, flagged) in enumerate(_PACKED.iter_unpack(packed), first_id):
+    def unpack(self, first_id: int, next_aggregate: int, packed: bytes) -> None:
+        """The inverse of `packed`; `next_aggregate` as it was."""
+        rows = _PACKED.iter_unpack(packed)
+        for trade_id, (price, qty, flagged, aggregate) in enumerate(rows, first_id):
+            if trade_id == first_id:
+                self.start_at(first_id, aggregate + 1 - bool(flagged & 2))
             self.add(trade_id, price, qty, flagged)
+        self.next_aggregate = next_aggregate
 
     def _grow(self) -> None:
         old, old_capacity = self._bytes, self._capacity
@@ -93,7 +106,8 @@ class TradeRing:
     def trades(self, first_id: int, end_id: int) -> Iterator[Trade]:
         """Ids in [first, end) that are still held."""
         first_id = max(first_id, self.first_id)
-        for trade_id, (price, qty, flagged) in enumerate(self._rows(first_id, min(end_id, self.next_id)), first_id):
+        rows = self._rows(first_id, min(end_id, self.next_id))
+        for trade_id, (price, qty, flagged, _aggregate) in enumerate(rows, first_id):
             yield Trade(trade_id, price, qty, flagged >> 2, bool(flagged & 2), bool(flagged & 1))
 
     def _rows(self, first_id: int, end_id: int) -> Iterator[tuple[int, ...]]:
@@ -110,16 +124,27 @@ class TradeRing:
     def latest(self, limit: int) -> Iterator[Trade]:
         return self.trades(self.next_id - limit, self.next_id)
 
-    def _flagged(self, trade_id: int) -> int:
-        flagged: int = _PACKED.unpack_from(self._bytes, trade_id % self._capacity * _SIZE)[2]
-        return flagged
+    def _field(self, trade_id: int, field: int) -> int:
+        value: int = _PACKED.unpack_from(self._bytes, trade_id % self._capacity * _SIZE)[field]
+        return value
+
+    def aggregate_of(self, trade_id: int) -> int | None:
+        """The id of the aggregate that the trade belongs to; None when it is not held."""
+        return self._field(trade_id, 3) if self.first_id <= trade_id < self.next_id else None
+
+    def first_of(self, aggregate_id: int) -> int:
+        """The id of the first trade of this aggregate or a later one; `next_id` when there is none."""
+        return self._first(aggregate_id, 3, 0)
 
     def first_at(self, time_us: int) -> int:
         """The id of the first trade at or after `time_us`; `next_id` when there is none."""
+        return self._first(time_us, 2, 2)
+
+    def _first(self, wanted: int, field: int, shift: int) -> int:
         low, high = self.first_id, self.next_id
         while low < high:
             middle = (low + high) // 2
-            if self._flagged(middle) >> 2 < time_us:
+            if self._field(middle, field) >> shift < wanted:
                 low = middle + 1
             else:
                 high = middle
@@ -128,25 +153,26 @@ class TradeRing:
     def aggregates(self, first_id: int, end_id: int, limit: int) -> list[Aggregate]:
         """The oldest `limit` aggregates that start in [first, end)."""
         found: list[Aggregate] = []
-        price = qty = first = last = time_us = 0
+        id = price = qty = first = last = time_us = 0
         maker = False
         open_one = False
         first_id = max(first_id, self.first_id)
-        for trade_id, (trade_price, trade_qty, flagged) in enumerate(self._rows(first_id, self.next_id), first_id):
+        rows = self._rows(first_id, self.next_id)
+        for trade_id, (trade_price, trade_qty, flagged, aggregate) in enumerate(rows, first_id):
             if flagged & 2:
                 if open_one:
-                    found.append(Aggregate(price, qty, first, last, time_us, maker))
+                    found.append(Aggregate(id, price, qty, first, last, time_us, maker))
                     open_one = False
                 if trade_id >= end_id or len(found) == limit:
                     return found
-                first, price, qty = trade_id, trade_price, 0
+                id, first, price, qty = aggregate, trade_id, trade_price, 0
                 time_us, maker = flagged >> 2, bool(flagged & 1)
                 open_one = True
             if open_one:
                 qty += trade_qty
                 last = trade_id
         if open_one and len(found) < limit:
-            found.append(Aggregate(price, qty, first, last, time_us, maker))
+            found.append(Aggregate(id, price, qty, first, last, time_us, maker))
         return found
 
     def latest_aggregates(self, limit: int, end_id: int) -> list[Aggregate]:
@@ -155,7 +181,7 @@ class TradeRing:
         left = limit
         while trade_id > self.first_id and left:
             rows = list(self._rows(max(self.first_id, trade_id - _FIRST_CHUNK), trade_id))
-            for _price, _qty, flagged in reversed(rows):
+            for _price, _qty, flagged, _aggregate in reversed(rows):
                 trade_id -= 1
                 if flagged & 2:
                     left -= 1

@@ -67,6 +67,7 @@ class MarketView:
             self.last_time_us,
             self.trades.first_id,
             self.trades.next_id,
+            self.trades.next_aggregate,
             self.trades.packed(),
             {
                 name: SavedSeries(series.closed.copy(), None if series.current is None else series.current.copy())
@@ -76,7 +77,8 @@ class MarketView:
 
     def restore(self, saved: SavedView) -> None:
         self.last_price, self.last_qty, self.last_time_us = saved.last_price, saved.last_qty, saved.last_time_us
-        self.trades.unpack(saved.first_id, saved.trades)
+        self.trades.start_at(saved.next_id, saved.next_aggregate)
+        self.trades.unpack(saved.first_id, saved.next_aggregate, saved.trades)
         self.candles.restore({name: (series.closed, series.current) for name, series in saved.series.items()})
         self.saved_seq = saved.seq
 
@@ -113,12 +115,12 @@ class MarketData:
             events = result.events
             if len(events) < 2:  # a trade comes behind its taker's OrderAccepted
                 continue
-            taker = price = -1
+            market = taker = price = -1
             for event in events:
                 if type(event) is Traded:
                     view = self.view(event.market)
-                    starts = event.taker_order != taker or event.price != price
-                    taker, price = event.taker_order, event.price
+                    starts = event.taker_order != taker or event.price != price or event.market != market
+                    market, taker, price = event.market, event.taker_order, event.price
                     trade_id = event.trade_id
                     if is_replayed and trade_id < view.trades.next_id:
                         continue
@@ -152,7 +154,8 @@ class MarketData:
             if saved is not None:
                 missing = next_trade - saved.next_id
                 log(__name__).warning("candles lack trades from before the snapshot", market=market, trades=missing)
-            view.trades.start_at(next_trade)
+            known, counted = (0, 0) if saved is None else (saved.next_id, saved.next_aggregate)
+            view.trades.start_at(next_trade, counted + next_trade - known)
             view.last_price = last_price
 
     def unsaved(self) -> list[int]:
