@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -29,6 +30,18 @@ async def test_names_in_the_url(venue: Venue) -> None:
             (event,) = await receive(socket)
         await settled(lambda: venue.exchange.hub.topics == 0)
         assert (path, event.get("stream"), event.get("data", event)["e"]) == (path, stream, "trade")
+
+
+async def test_names_may_be_escaped_in_the_url(venue: Venue) -> None:
+    name = "btcusdt@kline_1m@+08:00"
+    for path in (
+        "/ws/btcusdt@kline_1m@%2B08:00",
+        f"/ws/{name}",
+        f"/stream?streams={name}",
+        "/stream?streams=" + quote(name),
+    ):
+        async with venue.open(path) as socket:
+            assert (await ask(socket, {"method": "LIST_SUBSCRIPTIONS", "id": 1}))["result"] == [name]
 
 
 async def test_any_handshake_then_subscribe(venue: Venue) -> None:

@@ -9,7 +9,6 @@ from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.platform.engine import EngineClient
 
 _EMPTY = {
-    "margin/allPairs": "Margin pairs: there are none.",
     "margin/isolated/allPairs": "Isolated margin pairs: there are none.",
     "asset/wallet/balance": "Wallets besides the spot account: there are none.",
     "capital/deposit/hisrec": "Deposits over a network: there are none.",
@@ -17,7 +16,6 @@ _EMPTY = {
 }
 """Clients call the first two when they load their markets; what they filter by does not matter."""
 _FILTERS = {
-    "margin/allPairs": ("symbol",),
     "margin/isolated/allPairs": ("symbol",),
     "asset/wallet/balance": ("quoteAsset",),
     "capital/deposit/hisrec": ("coin", "status", "startTime", "endTime", "offset", "limit", "txId", "includeSource"),
@@ -93,6 +91,17 @@ def _legacy(service: LegacyService) -> list[Operation]:
         _sapi("asset/assetDetail", asset, service.asset_details, "Deposits and withdrawals of assets: there are none."),
         _sapi("asset/get-funding-asset", valued, nothing, "A funding wallet: there is none.", method="POST"),
         _sapi("asset/getUserAsset", valued, service.assets_held, "What the account holds.", method="POST", version=3),
+        Operation(
+            "GET",
+            "/sapi/v1/margin/allPairs",
+            "",
+            Security.KEY,
+            1,
+            # Some clients sign this request and some do not; the key alone is needed.
+            tuple(Param(name, Kind.STRING) for name in ("symbol", "timestamp", "recvWindow")),
+            nothing,
+            summary="Margin pairs: there are none.",
+        ),
         *(
             _sapi(path, tuple(Param(name, Kind.STRING) for name in _FILTERS[path]), nothing, summary)
             for path, summary in _EMPTY.items()
