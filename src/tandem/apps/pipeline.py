@@ -255,6 +255,8 @@ class Pipeline:
         orders = None
         if operation.order_count:
             orders = self.limiter.charge_orders(call.account, operation.order_count, call.received_us)
+        elif operation.counts_itself:
+            orders = self.limiter.orders(call.account, call.received_us)
         try:
             result = operation.handler(call, args)
             if hasattr(result, "__await__"):

@@ -89,6 +89,8 @@ class Operation:
     handler: Handler
     order_count: int = 0
     """How much it adds to the account's order count."""
+    counts_itself: bool = False
+    """The handler adds to the account's order count: what it does over the limit depends on the request."""
     cors: bool = False
     weight_on_success: int | None = None
     """Placing and cancelling cost nothing when they succeed."""

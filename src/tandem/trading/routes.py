@@ -1,61 +1,78 @@
-"""The operations of trading: orders, their queries, trades."""
+"""The operations of trading: orders, their queries, trades. Those of lists are in `list_routes`."""
 
 from collections.abc import Callable
-from typing import Any
 
-from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
+from tandem.domain.operation import Args, Kind, Operation, Param, Security
 from tandem.platform.engine import EngineClient
 from tandem.platform.rate_limits import RateLimiter
+from tandem.trading import list_routes, params
+from tandem.trading.desk import Desk
+from tandem.trading.history import HistoryService
+from tandem.trading.list_service import ListService
+from tandem.trading.listings import Listings
 from tandem.trading.orders import OrderView
-from tandem.trading.queries import MAX_LIMIT
-from tandem.trading.service import TradingService
-from tandem.trading.tickets import ORDER_TYPES, STP_MODES, STRATEGY_TYPE_MIN
+from tandem.trading.params import CLIENT_ID, LIMIT, NEW_CLIENT_ID, ORDER_ID, SYMBOL, TIMES, Handler, query
+from tandem.trading.replace import ReplaceService
+from tandem.trading.service import OrderService
 
-_SYMBOL = Param("symbol", Kind.SYMBOL, mandatory=True)
-_ORDER_ID = Param("orderId", Kind.LONG)
-_CLIENT_ID = Param("origClientOrderId", Kind.CLIENT_ID)
-_NEW_CLIENT_ID = Param("newClientOrderId", Kind.CLIENT_ID)
-_TIMES = (Param("startTime", Kind.TIME), Param("endTime", Kind.TIME))
-_LIMIT = Param("limit", Kind.INT, minimum=1, maximum=MAX_LIMIT, clamp=True)
-
-_ORDER = (
-    _SYMBOL,
-    Param("side", Kind.ENUM, mandatory=True, choices=("BUY", "SELL"), bad_choice="INVALID_SIDE"),
-    Param("type", Kind.ENUM, mandatory=True, choices=ORDER_TYPES, bad_choice="INVALID_ORDER_TYPE"),
-    Param("timeInForce", Kind.ENUM, choices=("GTC", "IOC", "FOK"), bad_choice="INVALID_TIF"),
+_HEAD = (SYMBOL, params.side("side"), params.order_type("type"))
+_AMOUNTS = (
+    params.time_in_force("timeInForce"),
     Param("quantity", Kind.DECIMAL),
     Param("quoteOrderQty", Kind.DECIMAL),
     Param("price", Kind.DECIMAL),
-    _NEW_CLIENT_ID,
-    Param("strategyId", Kind.LONG),
-    Param("strategyType", Kind.INT, minimum=STRATEGY_TYPE_MIN, bad_choice="BAD_STRATEGY_TYPE"),
+)
+_TERMS = (
+    NEW_CLIENT_ID,
+    *params.strategy("strategyId", "strategyType"),
     Param("stopPrice", Kind.DECIMAL),
     Param("trailingDelta", Kind.LONG),
     Param("icebergQty", Kind.DECIMAL),
-    Param("newOrderRespType", Kind.ENUM, choices=("ACK", "RESULT", "FULL")),
-    Param("selfTradePreventionMode", Kind.ENUM, choices=STP_MODES),
-    Param("pegPriceType", Kind.ENUM, choices=("PRIMARY_PEG", "MARKET_PEG"), bad_choice="INVALID_PEG_PRICE_TYPE"),
-    Param("pegOffsetValue", Kind.INT),
-    Param("pegOffsetType", Kind.ENUM, choices=("PRICE_LEVEL",), bad_choice="INVALID_PEG_OFFSET_TYPE"),
+    params.RESPONSE,
+    params.STP,
 )
-_RESTRICTIONS = Param(
-    "cancelRestrictions",
-    Kind.ENUM,
-    choices=("ONLY_NEW", "ONLY_PARTIALLY_FILLED"),
-    bad_choice="INVALID_CANCEL_RESTRICTIONS",
+_PEG = params.peg("pegPriceType", "pegOffsetValue", "pegOffsetType")
+_ORDER = (*_HEAD, *_AMOUNTS, *_TERMS, *_PEG)
+_ROUTED = (
+    *_HEAD,
+    params.time_in_force("timeInForce"),
+    Param("quantity", Kind.DECIMAL, mandatory=True),
+    Param("price", Kind.DECIMAL),
+    NEW_CLIENT_ID,
+    *params.strategy("strategyId", "strategyType"),
+    Param("icebergQty", Kind.DECIMAL),
+    params.RESPONSE,
+    params.STP,
 )
-
-Handler = Callable[[Call, Args], Any]
+_REPLACE = (
+    *_HEAD,
+    Param("cancelReplaceMode", Kind.ENUM, mandatory=True, choices=("STOP_ON_FAILURE", "ALLOW_FAILURE")),
+    *_AMOUNTS,
+    Param("cancelNewClientOrderId", Kind.CLIENT_ID),
+    Param("cancelOrigClientOrderId", Kind.CLIENT_ID),
+    Param("cancelOrderId", Kind.LONG),
+    *_TERMS,
+    params.RESTRICTION,
+    Param("orderRateLimitExceededMode", Kind.ENUM, choices=("DO_NOTHING", "CANCEL_ONLY")),
+    *_PEG,
+)
 
 
 def operations(
     client: EngineClient, view: OrderView, limiter: RateLimiter, new_client_id: Callable[[], str]
 ) -> list[Operation]:
-    service = TradingService(client, view, limiter, new_client_id)
-    return [*_commands(service), *_queries(service)]
+    desk = Desk(client, client.engine, view, limiter, new_client_id, Listings(client.catalog))
+    orders, history = OrderService(desk), HistoryService(desk)
+    return [
+        *_placing(orders),
+        *_changing(orders, ReplaceService(desk)),
+        *list_routes.operations(ListService(desk), history),
+        *_queries(history),
+        *_trades(history),
+    ]
 
 
-def _commands(service: TradingService) -> list[Operation]:
+def _placing(orders: OrderService) -> list[Operation]:
     return [
         Operation(
             "POST",
@@ -64,7 +81,7 @@ def _commands(service: TradingService) -> list[Operation]:
             Security.TRADE,
             1,
             _ORDER,
-            service.place,
+            orders.place,
             order_count=1,
             weight_on_success=0,
             summary="Places an order.",
@@ -74,21 +91,58 @@ def _commands(service: TradingService) -> list[Operation]:
             "/api/v3/order/test",
             "order.test",
             Security.TRADE,
-            lambda args: 20 if args.get("computeCommissionRates") else 1,
-            (*_ORDER, Param("computeCommissionRates", Kind.BOOL)),
-            service.test,
+            _test_weight,
+            (*_ORDER, params.RATES),
+            orders.test,
             summary="Checks an order as placing would, and places none.",
         ),
+        _routed("/api/v3/sor/order", "", orders.place_routed),
+        _routed("", "sor.order.place", orders.place_routed_ws),
+        Operation(
+            "POST",
+            "/api/v3/sor/order/test",
+            "sor.order.test",
+            Security.TRADE,
+            _test_weight,
+            (*_ROUTED, params.RATES),
+            orders.test_routed,
+            summary="Checks a routed order as placing would, and places none.",
+        ),
+    ]
+
+
+def _test_weight(args: Args) -> int:
+    return 20 if args.get("computeCommissionRates") else 1
+
+
+def _routed(path: str, ws_method: str, handler: Handler) -> Operation:
+    """Its answer differs between the two transports, so each has an operation."""
+    return Operation(
+        "POST",
+        path,
+        ws_method,
+        Security.TRADE,
+        1,
+        _ROUTED,
+        handler,
+        order_count=1,
+        weight_on_success=0,
+        summary="Places an order that may take from every book of its routing group.",
+    )
+
+
+def _changing(orders: OrderService, replacing: ReplaceService) -> list[Operation]:
+    return [
         Operation(
             "DELETE",
             "/api/v3/order",
             "order.cancel",
             Security.TRADE,
             1,
-            (_SYMBOL, _ORDER_ID, _CLIENT_ID, _NEW_CLIENT_ID, _RESTRICTIONS),
-            service.cancel,
+            (SYMBOL, ORDER_ID, CLIENT_ID, NEW_CLIENT_ID, params.RESTRICTION),
+            orders.cancel,
             weight_on_success=0,
-            summary="Cancels an open order.",
+            summary="Cancels an open order, and with it the list it is in.",
         ),
         Operation(
             "DELETE",
@@ -96,67 +150,99 @@ def _commands(service: TradingService) -> list[Operation]:
             "openOrders.cancelAll",
             Security.TRADE,
             1,
-            (_SYMBOL,),
-            service.cancel_all,
+            (SYMBOL,),
+            orders.cancel_all,
             weight_on_success=0,
             summary="Cancels every open order of the account in a market.",
+        ),
+        Operation(
+            "POST",
+            "/api/v3/order/cancelReplace",
+            "order.cancelReplace",
+            Security.TRADE,
+            1,
+            _REPLACE,
+            replacing.replace,
+            counts_itself=True,
+            weight_on_success=0,
+            summary="Cancels an order and places another in one step.",
+        ),
+        Operation(
+            "PUT",
+            "/api/v3/order/amend/keepPriority",
+            "order.amend.keepPriority",
+            Security.TRADE,
+            4,
+            (SYMBOL, ORDER_ID, CLIENT_ID, NEW_CLIENT_ID, Param("newQty", Kind.DECIMAL, mandatory=True)),
+            orders.amend,
+            summary="Lowers the quantity of an open order, which keeps its place.",
         ),
     ]
 
 
-def _queries(service: TradingService) -> list[Operation]:
-    matches = (_SYMBOL, Param("preventedMatchId", Kind.LONG), _ORDER_ID, Param("fromPreventedMatchId", Kind.LONG))
+def _queries(history: HistoryService) -> list[Operation]:
     return [
-        _query("order", "order.status", 4, (_SYMBOL, _ORDER_ID, _CLIENT_ID), service.query, "One order."),
-        _query(
+        query("order", "order.status", 4, (SYMBOL, ORDER_ID, CLIENT_ID), history.query, "One order."),
+        query(
             "openOrders",
             "openOrders.status",
             lambda args: 6 if "symbol" in args else 80,
             (Param("symbol", Kind.SYMBOL),),
-            service.open_orders,
+            history.open_orders,
             "Open orders, of one market or of all.",
         ),
-        _query(
+        query(
             "allOrders",
             "allOrders",
             20,
-            (_SYMBOL, _ORDER_ID, *_TIMES, _LIMIT),
-            service.all_orders,
+            (SYMBOL, ORDER_ID, *TIMES, LIMIT),
+            history.all_orders,
             "Orders, open or not, as far back as this process keeps them.",
         ),
-        _query(
-            "myTrades",
-            "myTrades",
-            lambda args: 5 if "orderId" in args else 20,
-            (_SYMBOL, _ORDER_ID, *_TIMES, Param("fromId", Kind.LONG), _LIMIT),
-            service.my_trades,
-            "The account's trades, as far back as this process keeps them.",
+        query(
+            "order/amendments",
+            "order.amendments",
+            4,
+            (SYMBOL, Param("orderId", Kind.LONG, mandatory=True), Param("fromExecutionId", Kind.LONG), LIMIT),
+            history.amendments,
+            "How an order was amended, as far back as this process keeps it.",
         ),
-        _query(
-            "myPreventedMatches",
-            "myPreventedMatches",
-            lambda args: 20 if "orderId" in args else 2,
-            (*matches, _LIMIT),
-            service.prevented_matches,
-            "Matches that self-trade prevention prevented.",
-        ),
-        _query(
+        query(
             "rateLimit/order",
             "account.rateLimits.orders",
             40,
             (),
-            service.order_counts,
+            history.order_counts,
             "How many orders the account has placed in each window.",
         ),
     ]
 
 
-def _query(
-    path: str,
-    ws_method: str,
-    weight: int | Callable[[Args], int],
-    params: tuple[Param, ...],
-    handler: Handler,
-    summary: str,
-) -> Operation:
-    return Operation("GET", f"/api/v3/{path}", ws_method, Security.USER_DATA, weight, params, handler, summary=summary)
+def _trades(history: HistoryService) -> list[Operation]:
+    matches = (SYMBOL, Param("preventedMatchId", Kind.LONG), ORDER_ID, Param("fromPreventedMatchId", Kind.LONG))
+    return [
+        query(
+            "myTrades",
+            "myTrades",
+            lambda args: 5 if "orderId" in args else 20,
+            (SYMBOL, ORDER_ID, *TIMES, Param("fromId", Kind.LONG), LIMIT),
+            history.my_trades,
+            "The account's trades, as far back as this process keeps them.",
+        ),
+        query(
+            "myAllocations",
+            "myAllocations",
+            20,
+            (SYMBOL, *TIMES, Param("fromAllocationId", Kind.INT), LIMIT, ORDER_ID),
+            history.my_allocations,
+            "Fills of routed orders in other markets' books, as far back as this process keeps them.",
+        ),
+        query(
+            "myPreventedMatches",
+            "myPreventedMatches",
+            lambda args: 20 if "orderId" in args else 2,
+            (*matches, LIMIT),
+            history.prevented_matches,
+            "Matches that self-trade prevention prevented.",
+        ),
+    ]

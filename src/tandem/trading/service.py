@@ -1,139 +1,137 @@
-"""What a trading account can ask for. One method per operation; each answers with JSON bytes.
+"""What a trading account can ask for about single orders. One method per operation; each answers with JSON bytes.
 
 What the engine cannot take or answer (overload, full disk, timeout) passes through: the edge has words for that.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from tandem.domain import money
+from tandem.domain.commission import Commission, commission_of
 from tandem.domain.errors import api_error, engine_reject
 from tandem.domain.operation import Args, Call
-from tandem.platform.engine import EngineClient, OrderClosed
-from tandem.platform.rate_limits import RateLimiter
-from tandem.trading import answers, queries
-from tandem.trading.listings import RATE_DECIMALS, Listing, Listings
-from tandem.trading.orders import OrderView
-from tandem.trading.tickets import read_ticket
+from tandem.domain.trading import OrderKind, Side
+from tandem.platform.engine import OrderAccepted, OrderAmended, Result
+from tandem.trading import answers, list_answers
+from tandem.trading.desk import ORDER_NAMES, RESTRICTIONS, Desk, read_names
+from tandem.trading.listings import Listing
+from tandem.trading.records import execution_id
+from tandem.trading.refusals import amend_refused, order_refused
+from tandem.trading.tickets import SIDES, SINGLE, Leg, read_leg, read_number, read_stp, read_ticket
+
+_ROUTED = (OrderKind.LIMIT.name, OrderKind.MARKET.name)
 
 
-class TradingService:
-    """`new_client_id` makes an id for an order or a cancel whose sender gave none."""
+class OrderService:
+    """Placing, testing, amending and canceling."""
 
-    def __init__(
-        self, client: EngineClient, view: OrderView, limiter: RateLimiter, new_client_id: Callable[[], str]
-    ) -> None:
-        self._client = client
-        self._engine = client.engine
-        self._view = view
-        self._limiter = limiter
-        self._new_client_id = new_client_id
-        self._listings = Listings(client.catalog)
-
-    # --- orders
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._client = desk.client
+        self._engine = desk.engine
+        self._listings = desk.listings
+        self._new_client_id = desk.new_client_id
 
     async def place(self, call: Call, args: Args) -> bytes:
         listing = self._listings.find(args["symbol"])
         ticket = read_ticket(args, listing, self._new_client_id)
-        call.ensure_fresh()
-        result = await self._client.submit(self._engine.place_order(call.account, *ticket))
-        if result.code >= 0:
-            raise engine_reject(result.code)
         style = args.get("newOrderRespType") or answers.DEFAULT_STYLE.get(args["type"], answers.ACK)
-        return answers.placed(result, listing, style, call.show_time)
+        return (await self._place(call, ticket, listing, style)).encode()
+
+    async def place_routed(self, call: Call, args: Args) -> bytes:
+        listing, ticket = self._read_routed(args)
+        return (await self._place(call, ticket, listing, args.get("newOrderRespType", answers.FULL))).encode()
+
+    async def place_routed_ws(self, call: Call, args: Args) -> bytes:
+        """The WebSocket API answers with an array of one."""
+        return b"[%b]" % await self.place_routed(call, args)
+
+    async def _place(self, call: Call, ticket: Leg, listing: Listing, style: str) -> str:
+        call.ensure_fresh()
+        result = await self._client.submit(self._engine.place_order(call.account, listing.id, *ticket))
+        if result.code >= 0:
+            raise order_refused(result.code, ticket)
+        accepted = result.events[0]
+        assert type(accepted) is OrderAccepted
+        group_of = self._desk.trade_group
+        return answers.placed(accepted, result.events, result.time_us, listing, style, call.show_time, group_of)
 
     def test(self, call: Call, args: Args) -> bytes:
         """Everything that placing checks, and nothing is placed."""
         listing = self._listings.find(args["symbol"])
-        ticket = read_ticket(args, listing, self._new_client_id)
-        code = self._engine.check_order(call.account, *ticket)
+        rates = self._test(call, args, listing, read_ticket(args, listing, self._new_client_id))
+        return msgspec.json.encode(rates)
+
+    def test_routed(self, call: Call, args: Args) -> bytes:
+        listing, ticket = self._read_routed(args)
+        rates = self._test(call, args, listing, ticket)
+        rates.pop("specialCommissionForOrder", None)
+        return msgspec.json.encode(rates)
+
+    def _test(self, call: Call, args: Args, listing: Listing, ticket: Leg) -> dict[str, Any]:
+        code = self._engine.check_order(call.account, listing.id, *ticket)
         if code >= 0:
-            raise engine_reject(code)
-        return self._commission_rates(call.account, listing) if args.get("computeCommissionRates") else b"{}"
+            raise order_refused(code, ticket)
+        if not args.get("computeCommissionRates"):
+            return {}
+        return self._commission(call.account, listing).show_for_order(Side[args["side"]])
+
+    def _read_routed(self, args: Args) -> tuple[Listing, Leg]:
+        listing = self._listings.find(args["symbol"])
+        if args["type"] not in _ROUTED:
+            raise api_error("ORDER_COMBINATION_NOT_SUPPORTED")
+        side, stp = SIDES[args["side"]], read_stp(args)
+        return listing, read_leg(args, SINGLE, side, stp, listing, self._new_client_id, use_sor=True)
 
     async def cancel(self, call: Call, args: Args) -> bytes:
         listing = self._listings.find(args["symbol"])
-        order_id, client_id = args.get("orderId", -1), args.get("origClientOrderId", "")
-        if order_id < 0 and not client_id:
-            raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "origClientOrderId", "orderId")
-        if "cancelRestrictions" in args:
-            # Only the engine could judge it at the moment of the cancel, and it does not yet.
-            raise api_error("UNSUPPORTED_OPERATION")
+        order_id, client_id = read_names(args, *ORDER_NAMES)
+        restriction = RESTRICTIONS.get(args.get("cancelRestrictions", ""), -1)
         cancel_id = args.get("newClientOrderId") or self._new_client_id()
         call.ensure_fresh()
-        number = self._engine.cancel_order(call.account, listing.id, order_id, client_id, cancel_id)
-        result = await self._client.submit(number)
-        if result.code >= 0:
-            raise engine_reject(result.code)
-        (closed,) = result.events
-        assert type(closed) is OrderClosed
-        return self._canceled(closed, listing, call).encode()
+        number = self._engine.cancel_order(call.account, listing.id, order_id, client_id, cancel_id, restriction)
+        return (await self._canceled(number, listing, call))[0].encode()
 
     async def cancel_all(self, call: Call, args: Args) -> bytes:
         listing = self._listings.find(args["symbol"])
         call.ensure_fresh()
-        result = await self._client.submit(self._engine.cancel_all(call.account, listing.id))
+        number = self._engine.cancel_all(call.account, listing.id)
+        return answers.array(await self._canceled(number, listing, call))
+
+    async def _canceled(self, number: int, listing: Listing, call: Call) -> list[str]:
+        result = await self._client.submit(number)
         if result.code >= 0:
             raise engine_reject(result.code)
-        return answers.array([self._canceled(e, listing, call) for e in result.events if type(e) is OrderClosed])
+        return self._desk.canceled(result.events, listing, call)
 
-    def _canceled(self, closed: OrderClosed, listing: Listing, call: Call) -> str:
-        order = self._view.by_id.get(closed.order_id)
-        if order is None:  # so many orders closed at once that this one is forgotten already
+    async def amend(self, call: Call, args: Args) -> bytes:
+        listing = self._listings.find(args["symbol"])
+        order_id, client_id = read_names(args, *ORDER_NAMES)
+        new_qty = read_number("newQty", args["newQty"], listing.base_decimals)
+        if not new_qty:
+            raise api_error("FILTER_FAILURE", "LOT_SIZE")
+        new_id = args.get("newClientOrderId") or self._new_client_id()
+        call.ensure_fresh()
+        number = self._engine.amend_order(call.account, listing.id, order_id, client_id, new_qty, new_id)
+        result = await self._client.submit(number)
+        if result.code >= 0:
+            raise amend_refused(result.code)
+        return self._amended(result, listing, call)
+
+    def _amended(self, result: Result, listing: Listing, call: Call) -> bytes:
+        """The order that was asked for is the first that was amended."""
+        event = result.events[0]
+        assert type(event) is OrderAmended
+        order = self._desk.view.by_id.get(event.order_id)
+        known = None if order is None or order.extra is None else order.extra.amends
+        amendment = next((one for one in known or () if one.execution_id == execution_id(result.seq)), None)
+        if order is None or amendment is None:  # forgotten already: it ended, and much else with it
             raise api_error("UNEXPECTED_RESP")
-        return answers.canceled(order, listing, call.show_time)
+        found = self._desk.view.lists.by_id.get(order.list_id)
+        status = "" if found is None else list_answers.status_after_amend(found, listing)
+        return answers.amended(order, amendment, status, listing, call.show_time)
 
-    # --- queries
-
-    def query(self, call: Call, args: Args) -> bytes:
-        listing = self._listings.find(args["symbol"])
-        order = queries.find_order(self._view, call.account, listing.id, args)
-        return answers.queried(order, listing, call.show_time).encode()
-
-    def open_orders(self, call: Call, args: Args) -> bytes:
-        market = self._listings.find(args["symbol"]).id if "symbol" in args else None
-        found = queries.open_orders(self._view, call.account, market)
-        by_id = self._listings.by_id
-        return answers.array([answers.queried(o, by_id(o.blotter.market), call.show_time) for o in found])
-
-    def all_orders(self, call: Call, args: Args) -> bytes:
-        listing = self._listings.find(args["symbol"])
-        found = queries.all_orders(self._view, call.account, listing.id, args)
-        return answers.array([answers.queried(order, listing, call.show_time) for order in found])
-
-    def my_trades(self, call: Call, args: Args) -> bytes:
-        listing = self._listings.find(args["symbol"])
-        found = queries.my_trades(self._view, call.account, listing.id, args)
-        return answers.array([answers.traded(fill, listing, call.show_time) for fill in found])
-
-    def prevented_matches(self, call: Call, args: Args) -> bytes:
-        listing = self._listings.find(args["symbol"])
-        found = queries.prevented_matches(self._view, call.account, listing.id, args)
-        return answers.array([answers.prevented_match(match, listing, call.show_time) for match in found])
-
-    def order_counts(self, call: Call, _args: Args) -> list[dict[str, Any]]:
-        return self._limiter.order_rows(self._limiter.orders(call.account, call.received_us))
-
-    def _commission_rates(self, account: int, listing: Listing) -> bytes:
-        owner = self._engine.account(account)
-        rules = listing.market.rules
-        maker, taker = (owner and owner.fees) or (rules.maker_rate_e8, rules.taker_rate_e8)
-        none = {"maker": "0.00000000", "taker": "0.00000000"}
-        return msgspec.json.encode(
-            {
-                "standardCommissionForOrder": {
-                    "maker": money.show(maker, RATE_DECIMALS),
-                    "taker": money.show(taker, RATE_DECIMALS),
-                },
-                "specialCommissionForOrder": none,
-                "taxCommissionForOrder": none,
-                "discount": {
-                    "enabledForAccount": False,
-                    "enabledForSymbol": False,
-                    "discountAsset": "",
-                    "discount": "0.00000000",
-                },
-            }
-        )
+    def _commission(self, account: int, listing: Listing) -> Commission:
+        owner, discount = self._engine.account(account), self._engine.exchange_rules().discount
+        named = None if discount is None else (self._listings.asset(discount[0]).code, discount[1])
+        return commission_of(owner and owner.fees, owner is not None and owner.discount, listing.market, named)
