@@ -19,8 +19,23 @@ class Rules:
     notional: tuple[int, bool, int, bool] | None = None
     avg_price_mins: int = 5
     max_num_orders: int = 0
-    maker_rate_e8: int = 0
-    taker_rate_e8: int = 0
+    percent_price: tuple[int, int, int, int, bool] | None = None
+    iceberg_parts: int = 0
+    max_num_algo_orders: int = 0
+    max_num_iceberg_orders: int = 0
+    max_num_order_lists: int = 0
+    max_num_order_amends: int = 0
+    max_position: int = 0
+    trailing_delta: tuple[int, int, int, int] | None = None
+    price_range: tuple[int, int, int, int] | None = None
+    reference: tuple[int, int] | None = None
+    kinds: int = 0
+    features: int = 0
+    permissions: int = 1
+    fees: tuple[int, int, int, int] = (0, 0, 0, 0)
+    special_fees: tuple[int, int, int, int] = (0, 0, 0, 0)
+    tax_fees: tuple[int, int, int, int] = (0, 0, 0, 0)
+    discount: bool = False
     stp_default: int = 0
     stp_allowed: int = 1
 

@@ -24,6 +24,7 @@ from tandem._engine import (
     Traded,
 )
 from tandem.apps.serve import _report_recovery
+from tandem.domain.trading import PERMISSION_SPOT
 
 BASE, QUOTE = 0, 1
 SELLER, BUYER = 1, 2
@@ -37,7 +38,7 @@ SETUP = 7
 
 
 def rules() -> MarketRules:
-    return MarketRules(tick_size=TICK, lot_size=100, max_num_orders=0, maker_rate_e8=100_000, taker_rate_e8=200_000)
+    return MarketRules(tick_size=TICK, lot_size=100, max_num_orders=0, fees=(100_000, 200_000, 0, 0))
 
 
 def set_up(engine: Engine) -> None:
@@ -122,10 +123,12 @@ def test_orders_match_and_every_event_says_what_happened(engine: Engine) -> None
         taker_order=2,
         taker_account=BUYER,
         taker_fee=1,
+        taker_fee_asset=BASE,
         taker_left=0,
         maker_order=1,
         maker_account=SELLER,
         maker_fee=1,
+        maker_fee_asset=QUOTE,
         maker_left=300,
     )
     changes = [change for batch in batches for change in batch.depth]
@@ -171,7 +174,7 @@ def test_a_check_says_what_an_order_would_get_and_changes_nothing(engine: Engine
 
 def test_reference_data_is_announced_and_read_back(engine: Engine) -> None:
     engine.update_asset(BASE, "Bitcoin core")
-    engine.update_account(BUYER, False, (1, 2))
+    engine.update_account(BUYER, False, (1, 2, 3, 4), 5, 6, True)
     engine.set_market_status(MARKET, 1)
     events = [event for result in wait_for(engine, 3) for event in result.events]
     assert events == [
@@ -188,7 +191,12 @@ def test_reference_data_is_announced_and_read_back(engine: Engine) -> None:
     assert market.rules == rules()
     account = engine.account(BUYER)
     assert account is not None
-    assert (account.name, account.can_trade, account.fees) == ("buyer", False, (1, 2))
+    assert (account.name, account.can_trade, account.fees) == ("buyer", False, (1, 2, 3, 4))
+    assert (account.trade_group, account.permissions, account.discount) == (5, 6, True)
+    seller = engine.account(SELLER)
+    assert seller is not None
+    assert (seller.can_trade, seller.fees, seller.trade_group) == (True, None, None)
+    assert (seller.permissions, seller.discount) == (PERMISSION_SPOT, False)
     assert engine.account(99) is None
     assert [a.name for a in engine.accounts()] == ["fees", "seller", "buyer"]
 
@@ -253,7 +261,8 @@ def test_a_restart_brings_back_state_and_replays_events_from_the_snapshot(tmp_pa
     assert (found["torn_bytes_cut"], found["damaged_snapshots"]) == (0, [])
     assert len(found["cluster_id"]) == 32
     assert (again.digest(), again.funds()) == (digest, funds)
-    assert [(o.order_id, o.client_order_id, o.left) for o in again.snapshot_orders()] == [(1, "early", 500)]
+    (early,) = again.snapshot_orders()
+    assert (early.accepted.order_id, early.accepted.client_order_id, early.left) == (1, "early", 500)
     assert again.snapshot_markets() == [(MARKET, 0, None, 1)]
     batches = drain(again)
     assert all(batch.replayed for batch in batches)

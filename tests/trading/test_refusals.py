@@ -149,7 +149,7 @@ async def test_a_closed_market_takes_no_orders_but_cancels(rig: Rig) -> None:
 
 async def test_an_account_that_may_not_trade_is_refused_but_may_cancel(rig: Rig) -> None:
     await rig.limit(ALICE, "BUY", "20000", "1")
-    await rig.done(rig.engine.update_account(ALICE, False, None))
+    await rig.done(rig.engine.update_account(ALICE, False, None, None, 1, False))
     assert await refusal(rig, "order.place", **LIMIT) == (-2010, "This action is disabled on this account.")
     assert (await rig.ask("order.cancel", symbol="BTCUSDT", orderId=1))["status"] == "CANCELED"
 
