@@ -5,27 +5,25 @@
 
 use std::fmt;
 
-use crate::admin::{judge_account_name, judge_asset, judge_market, one_of};
-use crate::average::{Bucket, WINDOW_MAX, minute_of};
-use crate::book::Maker;
+mod markets;
+mod orders;
+
+use crate::admin::{judge_account_name, judge_asset};
 use crate::broken::Broken;
 use crate::command::Origin;
 use crate::core::{Core, FEE_ACCOUNT_NAME};
 use crate::digest::Digest;
+use crate::exchange::Sor;
+use crate::fees::rates_are_valid;
 use crate::hash;
-use crate::ledger::{Balance, NO_ORDER, Totals};
-use crate::market::{Market, rates_are_valid};
-use crate::orders::Resting;
+use crate::ledger::{Balance, Totals};
 use crate::sessions::SESSIONS_MAX;
-use crate::types::{
-    AccountId, Amount, AssetId, MarketId, MarketStatus, OrderId, OrderKind, Price, SelfTradePrevention, Seq, Side,
-    TimeUs,
-};
-use crate::view::{Account, Asset};
+use crate::types::{AccountId, Amount, AssetId, Seq, TimeUs};
+use crate::view::{Account, Asset, SorView};
 use crate::wire::{Reader, WireError, Writer};
 
 /// The first eight bytes of every snapshot; the last of them is the version.
-const MAGIC: [u8; 8] = *b"TDMCORE\x02";
+const MAGIC: [u8; 8] = *b"TDMCORE\x03";
 /// Bytes of the checksum at the end.
 const CHECKSUM_LEN: usize = 8;
 
@@ -90,8 +88,10 @@ impl Core {
         self.write_accounts(&mut w);
         w.len(self.markets.len());
         for market in &self.markets {
-            write_market(market, &mut w);
+            markets::write_market(market, &mut w);
         }
+        self.write_exchange(&mut w);
+        self.write_lists(&mut w);
         w.len(self.sessions.len());
         for origin in self.sessions.iter() {
             w.u64(origin.session);
@@ -118,12 +118,30 @@ impl Core {
             w.text(&account.name);
             w.flag(account.can_trade);
             w.optional_fees(account.fees);
+            w.optional_u32(account.trade_group);
+            w.u32(account.permissions);
+            w.flag(account.discount);
             w.len(wallet.balances().len());
             for (asset, balance) in wallet.balances() {
                 w.u32(asset.0);
                 w.u128(balance.free.0);
                 w.u128(balance.locked.0);
             }
+            w.len(wallet.limits().len());
+            for (asset, limit) in wallet.limits() {
+                w.u32(asset.0);
+                w.u128(limit.0);
+            }
+        }
+    }
+
+    fn write_exchange(&self, w: &mut Writer<'_>) {
+        w.exchange_rules(&self.exchange.rules);
+        w.len(self.exchange.sors.len());
+        for (base, sor) in &self.exchange.sors {
+            w.u32(base.0);
+            w.market_ids(&sor.markets);
+            w.u32(sor.account.0);
         }
     }
 
@@ -160,6 +178,8 @@ impl Core {
         for _ in 0..markets {
             core.read_market(&mut r)?;
         }
+        core.read_exchange(&mut r)?;
+        core.read_lists(&mut r)?;
         core.link_open_lists()?;
         core.read_sessions(&mut r)?;
         if r.left() != 0 {
@@ -190,18 +210,26 @@ impl Core {
         self.ledger.wallets.reserve(len);
         self.names.reserve(len).ok_or(SnapshotError::FieldInvalid)?;
         for id in 0..count {
-            let account =
-                Account { id: AccountId(id), name: r.text()?, can_trade: r.flag()?, fees: r.optional_fees()? };
+            let account = Account {
+                id: AccountId(id),
+                name: r.text()?,
+                can_trade: r.flag()?,
+                fees: r.optional_fees()?,
+                trade_group: r.optional_u32()?,
+                permissions: r.u32()?,
+                discount: r.flag()?,
+            };
             judge_account_name(&account.name).map_err(|_| SnapshotError::FieldInvalid)?;
             let is_fee_account = id == 0;
             let is_legal = (!is_fee_account || account.name == FEE_ACCOUNT_NAME)
-                && account.fees.is_none_or(|fees| rates_are_valid(&fees))
+                && account.fees.is_none_or(|fees| rates_are_valid(&[fees]))
                 && self.find_name(&account.name).is_none();
             if !is_legal {
                 return Err(SnapshotError::FieldInvalid);
             }
             self.add_account(account)?;
             self.read_balances(AccountId(id), r)?;
+            self.read_limits(AccountId(id), r)?;
         }
         if count == 0 { Err(SnapshotError::FieldInvalid) } else { Ok(()) }
     }
@@ -223,70 +251,34 @@ impl Core {
         Ok(())
     }
 
-    fn read_market(&mut self, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let id = MarketId(ids(self.markets.len())?);
-        let symbol = r.text()?;
-        let (base, quote) = (AssetId(r.u32()?), AssetId(r.u32()?));
-        let rules = r.rules()?;
-        let decimals = self.known_asset(base).map_err(|_| SnapshotError::FieldInvalid)?.decimals;
-        self.known_asset(quote).map_err(|_| SnapshotError::FieldInvalid)?;
-        let market = judge_market(id, &symbol, base, quote, one_of(decimals), &rules);
-        let mut market = market.map_err(|_| SnapshotError::FieldInvalid)?;
-        market.status = r.one_of(MarketStatus::from_u8)?;
-        market.next_trade = r.u64()?;
-        market.next_prevented = r.u64()?;
-        market.last_price = if r.flag()? { Some(Price(r.u64()?)) } else { None };
-        read_average(&mut market, minute_of(self.time.0), r)?;
-        let version = r.u64()?;
-        for side in [Side::Buy, Side::Sell] {
-            self.read_orders(&mut market, side, r)?;
-        }
-        market.orders.book.set_version(version);
-        if self.symbols.insert(symbol, id.0).is_some() {
-            return Err(SnapshotError::FieldInvalid);
-        }
-        self.markets.push(market);
-        Ok(())
-    }
-
-    fn read_orders(&self, market: &mut Market, side: Side, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let mut best = None;
-        let count = r.len(ORDER_SIZE_MIN)?;
-        market.orders.reserve(count).ok_or(SnapshotError::FieldInvalid)?;
-        for _ in 0..count {
-            let (id, owner) = (OrderId(r.u64()?), AccountId(r.u32()?));
-            let (ticks, lots) = (r.u64()?, r.u64()?);
-            let resting = read_resting(r)?;
-            // Best first is how they were written; the book itself would sort them.
-            let is_sorted = best.is_none_or(|best| match side {
-                Side::Buy => ticks <= best,
-                Side::Sell => ticks >= best,
-            });
-            let is_known = self.accounts.get(owner.0 as usize).is_some();
-            let is_new = market.orders.find(id).is_none()
-                && (resting.client_order_id.is_empty()
-                    || market.orders.find_client(owner, &resting.client_order_id).is_none());
-            if !is_sorted || !is_known || !is_new {
+    fn read_limits(&mut self, account: AccountId, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let mut last = None;
+        for _ in 0..r.len(LIMIT_SIZE)? {
+            let (asset, limit) = (AssetId(r.u32()?), Amount(r.u128()?));
+            if last >= Some(asset) || limit.0 == 0 || self.known_asset(asset).is_err() {
                 return Err(SnapshotError::FieldInvalid);
             }
-            best = Some(ticks);
-            let handle = market.orders.book.insert(side, ticks, lots, id.0, owner.0);
-            let handle = handle.ok_or(SnapshotError::FieldInvalid)?;
-            market.orders.add_unlisted(handle, id, owner, resting).ok_or(Broken::OrderIndex)?;
+            self.ledger.wallet_mut(account)?.set_limit(asset, limit);
+            last = Some(asset);
         }
         Ok(())
     }
 
-    /// Builds the accounts' lists of open orders, oldest first.
-    fn link_open_lists(&mut self) -> Result<(), Broken> {
-        for market in &mut self.markets {
-            let book = &market.orders.book;
-            let mut makers: Vec<Maker> = book.makers(Side::Buy).chain(book.makers(Side::Sell)).collect();
-            makers.sort_unstable_by_key(|maker| maker.id);
-            for maker in makers {
-                let list = self.ledger.wallet_mut(AccountId(maker.owner))?.open_entry(market.id)?;
-                market.orders.enlist(maker.handle, list).ok_or(Broken::OpenList)?;
+    fn read_exchange(&mut self, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let rules = r.exchange_rules()?;
+        self.judge_exchange(&rules).map_err(|_| SnapshotError::FieldInvalid)?;
+        self.exchange.rules = rules;
+        let mut last = None;
+        for _ in 0..r.len(SOR_SIZE_MIN)? {
+            let (base, markets, account) = (AssetId(r.u32()?), r.market_ids()?, AccountId(r.u32()?));
+            let is_legal = last < Some(base)
+                && !markets.is_empty()
+                && self.judge_sor(&SorView { base, markets: &markets, account }).is_ok();
+            if !is_legal {
+                return Err(SnapshotError::FieldInvalid);
             }
+            self.put_sor(base, Sor { markets, account })?;
+            last = Some(base);
         }
         Ok(())
     }
@@ -307,110 +299,13 @@ impl Core {
 
 /// The least bytes that one of each takes, so that a wrong count is found before anything is reserved.
 const ASSET_SIZE_MIN: usize = 41;
-const ACCOUNT_SIZE_MIN: usize = 14;
+const ACCOUNT_SIZE_MIN: usize = 28;
 const BALANCE_SIZE: usize = 36;
-const MARKET_SIZE_MIN: usize = 100;
-const BUCKET_SIZE: usize = 40;
-const ORDER_SIZE_MIN: usize = 80;
+const LIMIT_SIZE: usize = 20;
+const MARKET_SIZE_MIN: usize = 200;
+const SOR_SIZE_MIN: usize = 12;
 const SESSION_SIZE: usize = 16;
 
 fn ids(count: usize) -> Result<u32, SnapshotError> {
     u32::try_from(count).map_err(|_| SnapshotError::FieldInvalid)
-}
-
-fn write_market(market: &Market, w: &mut Writer<'_>) {
-    w.text(&market.symbol);
-    w.u32(market.base.0);
-    w.u32(market.quote.0);
-    w.rules(&market.rules);
-    w.u8(market.status as u8);
-    w.u64(market.next_trade);
-    w.u64(market.next_prevented);
-    w.flag(market.last_price.is_some());
-    if let Some(price) = market.last_price {
-        w.u64(price.0);
-    }
-    w.len(market.average.buckets().len());
-    for bucket in market.average.buckets() {
-        w.u64(bucket.minute);
-        w.u128(bucket.quote);
-        w.u128(bucket.qty);
-    }
-    let book = &market.orders.book;
-    w.u64(book.version());
-    for side in [Side::Buy, Side::Sell] {
-        w.len(book.makers(side).count());
-        for maker in book.makers(side) {
-            write_order(market, &maker, w);
-        }
-    }
-}
-
-fn read_average(market: &mut Market, now: u64, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
-    let count = r.len(BUCKET_SIZE)?;
-    let mut last = None;
-    for _ in 0..count {
-        let bucket = Bucket { minute: r.u64()?, quote: r.u128()?, qty: r.u128()? };
-        let is_legal = last < Some(bucket.minute) && bucket.minute <= now && bucket.quote > 0 && bucket.qty > 0;
-        if !is_legal {
-            return Err(SnapshotError::FieldInvalid);
-        }
-        last = Some(bucket.minute);
-        market.average.add(bucket.minute, bucket.quote, bucket.qty)?;
-    }
-    // Adding drops what is too old, which would not have been written.
-    let is_kept = market.average.buckets().len() == count && count <= usize::from(WINDOW_MAX);
-    if is_kept { Ok(()) } else { Err(SnapshotError::FieldInvalid) }
-}
-
-fn write_order(market: &Market, maker: &Maker, w: &mut Writer<'_>) {
-    // `check` proves that there is one for each order.
-    let Some(resting) = market.orders.get(maker.handle) else { return };
-    w.u64(maker.id);
-    w.u32(maker.owner);
-    w.u64(maker.ticks);
-    w.u64(maker.lots);
-    w.u64(resting.lots);
-    w.u64(resting.prevented);
-    w.u128(resting.filled_quote);
-    w.u64(resting.accepted_at);
-    w.u64(resting.updated_at);
-    w.u8(resting.kind as u8);
-    w.u8(resting.stp as u8);
-    w.flag(resting.has_strategy_id);
-    if resting.has_strategy_id {
-        w.u64(resting.strategy_id.cast_unsigned());
-    }
-    w.flag(resting.has_strategy_type);
-    if resting.has_strategy_type {
-        w.u32(resting.strategy_type.cast_unsigned());
-    }
-    w.client_order_id(&resting.client_order_id);
-}
-
-fn read_resting(r: &mut Reader<'_>) -> Result<Resting, WireError> {
-    let (lots, prevented, filled_quote) = (r.u64()?, r.u64()?, r.u128()?);
-    let (accepted_at, updated_at) = (r.u64()?, r.u64()?);
-    let kind = r.one_of(OrderKind::from_u8)?;
-    let stp = r.one_of(SelfTradePrevention::from_u8)?;
-    let has_strategy_id = r.flag()?;
-    let strategy_id = if has_strategy_id { r.i64()? } else { 0 };
-    let has_strategy_type = r.flag()?;
-    let strategy_type = if has_strategy_type { r.i32()? } else { 0 };
-    Ok(Resting {
-        filled_quote,
-        updated_at,
-        prevented,
-        lots,
-        accepted_at,
-        strategy_id,
-        strategy_type,
-        prev: NO_ORDER,
-        next: NO_ORDER,
-        kind,
-        stp,
-        has_strategy_id,
-        has_strategy_type,
-        client_order_id: r.client_order_id()?,
-    })
 }
