@@ -50,6 +50,16 @@ NAMES = [
 ]  # fmt: skip
 
 
+TO_BE_REFUSED = {
+    f"{kind}{name} pendingQuantity"
+    for kind, name in (
+        ("POST /api/v3/orderList/", "opo"), ("POST /api/v3/orderList/", "opoco"),
+        ("orderList.place.", "opo"), ("orderList.place.", "opoco"),
+    )
+}  # fmt: skip
+"""Parameters that are read only to be refused with a code of their own."""
+
+
 def test_every_endpoint_parameter_stream_value_and_error_text_is_a_name(script: ModuleType) -> None:
     assert list(script.Conformance(FACTS, ERRORS, {}).names()) == NAMES
 
@@ -88,7 +98,7 @@ def test_what_is_served_under_the_apis_own_names_is_in_the_list() -> None:
                     unlisted += sorted({f"{name} {n}" for n in names - set(listed[kind].get(name, "").split())})
                     unlisted += [name] * (name not in listed[kind])
     assert len(served) > 30
-    assert unlisted == []
+    assert set(unlisted) <= TO_BE_REFUSED
 
 
 def test_processes_note_what_happened_in_the_test_that_runs(tmp_path: Path, script: ModuleType) -> None:

@@ -166,7 +166,7 @@ OBJECTS = {
     "AmendedOrder": "symbol:text orderId:int orderListId:int origClientOrderId:text clientOrderId:text price:decimal"
     " qty:decimal executedQty:decimal preventedQty:decimal quoteOrderQty:decimal cumulativeQuoteQty:decimal"
     + _STATE
-    + " workingTime:time"
+    + " workingTime?:time"
     + _STP
     + _IF_SENT
     + _IF_HAPPENED,
@@ -177,6 +177,7 @@ OBJECTS = {
     " origQty:decimal newQty:decimal time:time",
     "MakerTaker": _RATES,
     "Discount": _DISCOUNT,
+    "RoutedOrderCommission": "standardCommissionForOrder:MakerTaker taxCommissionForOrder:MakerTaker discount:Discount",
     "OrderCommission": "standardCommissionForOrder:MakerTaker specialCommissionForOrder:MakerTaker"
     " taxCommissionForOrder:MakerTaker discount:Discount",
     "Order": "symbol:text orderId:int orderListId:int clientOrderId:text stopPrice:decimal icebergQty:decimal time:time"
@@ -265,7 +266,7 @@ _API = {
     "POST orderList/opoco": "PlacedList",
     "DELETE orderList": "CanceledList",
     "POST sor/order": "OrderAck|OrderResult",
-    "POST sor/order/test": "Nothing|OrderCommission",
+    "POST sor/order/test": "Nothing|RoutedOrderCommission",
     "GET account": "Account",
     "GET order": "Order",
     "GET openOrders": "[Order]",
