@@ -301,7 +301,11 @@ fn judge_rules(rules: &MarketRules, one: u64) -> Result<(), RejectCode> {
     if !rules_are_valid(rules, one) {
         return Err(RejectCode::MarketRulesInvalid);
     }
-    if rates_are_valid(&[rules.fees, rules.special_fees, rules.tax_fees]) { Ok(()) } else { Err(RejectCode::RateOutOfRange) }
+    if rates_are_valid(&[rules.fees, rules.special_fees, rules.tax_fees]) {
+        Ok(())
+    } else {
+        Err(RejectCode::RateOutOfRange)
+    }
 }
 
 /// A new market, when its rules are valid; also asked of markets in a snapshot.

@@ -41,8 +41,14 @@ pub enum Broken {
     CounterExhausted,
     /// A name is held twice or by nobody.
     NameIndex,
-    /// A market's rules are not valid.
+    /// A market's rules are not valid, or those of the exchange.
     RulesInvalid,
+    /// An order list and its orders do not fit together.
+    OrderList,
+    /// An order waits, is pending or is to be released, and should not be.
+    OrderState,
+    /// The waiting orders are not where a trade's price looks for them.
+    TriggerIndex,
 }
 
 impl Broken {
@@ -68,6 +74,9 @@ impl Broken {
             Self::CounterExhausted => "counter_exhausted",
             Self::NameIndex => "name_index",
             Self::RulesInvalid => "rules_invalid",
+            Self::OrderList => "order_list",
+            Self::OrderState => "order_state",
+            Self::TriggerIndex => "trigger_index",
         }
     }
 }

@@ -1,14 +1,18 @@
 //! The full fold of all invariants: slow, complete, and the judge of every restored snapshot.
 
+mod lists;
+mod orders;
+
 use crate::admin::CREDITED_MAX;
-use crate::book::Maker;
 use crate::broken::Broken;
 use crate::core::Core;
-use crate::ledger::{OpenList, Wallet};
-use crate::market::{Market, NUMBER_MAX, rates_are_valid, rules_are_valid};
-use crate::types::{AccountId, AssetId, OrderId, OrderKind, Side};
+use crate::fees::rates_are_valid;
+use crate::ledger::{Counts, OpenList, Wallet};
+use crate::market::{Market, rules_are_valid};
+use crate::types::{AssetId, MarketId};
+use crate::view::SorView;
 
-/// What the open orders lock: one sum beside each balance, the wallets' one after the other.
+/// What the open orders and lists lock: one sum beside each balance, the wallets' one after the other.
 struct Locks {
     /// Where each wallet's sums start.
     starts: Vec<usize>,
@@ -27,6 +31,9 @@ impl Locks {
     }
 
     fn add(&mut self, wallets: &[Wallet], owner: u32, asset: AssetId, amount: u128) -> Option<()> {
+        if amount == 0 {
+            return Some(());
+        }
         let place = wallets.get(owner as usize)?.place_of(asset)?;
         let sum = self.sums.get_mut(self.starts.get(owner as usize)?.checked_add(place)?)?;
         *sum = sum.checked_add(amount)?;
@@ -47,10 +54,13 @@ impl Core {
             return Err(broken);
         }
         self.check_names()?;
+        self.check_exchange()?;
         let mut locks = Locks::new(&self.ledger.wallets);
         for market in &self.markets {
             self.check_market(market, &mut locks)?;
         }
+        self.check_lists(&mut locks)?;
+        self.check_releases()?;
         self.check_open_lists()?;
         self.check_locks(&locks)?;
         self.check_funds()
@@ -65,6 +75,8 @@ impl Core {
         }
         for market in &self.markets {
             ensure(self.symbols.get(&market.symbol) == Some(&market.id.0), Broken::NameIndex)?;
+            let is_between = self.exchange.markets_between(market.base, market.quote).contains(&market.id);
+            ensure(is_between, Broken::NameIndex)?;
         }
         let sizes = (self.names.len(), self.asset_codes.len(), self.symbols.len());
         ensure(sizes == (self.accounts.len(), self.assets.len(), self.markets.len()), Broken::NameIndex)?;
@@ -72,74 +84,51 @@ impl Core {
         ensure(self.ledger.totals.len() == self.assets.len(), Broken::IdUnknown)
     }
 
+    fn check_exchange(&self) -> Result<(), Broken> {
+        ensure(self.judge_exchange(&self.exchange.rules).is_ok(), Broken::RulesInvalid)?;
+        let mut in_groups: Vec<MarketId> = Vec::new();
+        for (base, sor) in &self.exchange.sors {
+            let view = SorView { base: *base, markets: &sor.markets, account: sor.account };
+            ensure(!sor.markets.is_empty() && self.judge_sor(&view).is_ok(), Broken::RulesInvalid)?;
+            in_groups.extend(&sor.markets);
+        }
+        in_groups.sort_unstable();
+        let marked = self.markets.iter().filter(|market| market.is_in_sor).map(|market| market.id);
+        ensure(in_groups.into_iter().eq(marked), Broken::RulesInvalid)?;
+        for wallet in &self.ledger.wallets {
+            let is_known = |(asset, _): &(AssetId, _)| self.known_asset(*asset).is_ok();
+            ensure(wallet.limits().iter().all(is_known), Broken::IdUnknown)?;
+        }
+        Ok(())
+    }
+
     fn check_market(&self, market: &Market, locks: &mut Locks) -> Result<(), Broken> {
-        ensure(rules_are_valid(&market.rules, market.one), Broken::RulesInvalid)?;
-        ensure(rates_are_valid(&market.rules.fees), Broken::RulesInvalid)?;
+        let rules = &market.rules;
+        ensure(rules_are_valid(rules, market.one), Broken::RulesInvalid)?;
+        ensure(rates_are_valid(&[rules.fees, rules.special_fees, rules.tax_fees]), Broken::RulesInvalid)?;
         ensure(market.last_price.is_some() == (market.next_trade > 0), Broken::CounterExhausted)?;
-        let book = &market.orders.book;
-        book.check()?;
-        if let (Some(bid), Some(ask)) = (book.best_ticks(Side::Buy), book.best_ticks(Side::Sell)) {
-            ensure(bid < ask, Broken::BookCrossed)?;
-        }
-        let mut with_client_id = 0_usize;
-        for side in [Side::Buy, Side::Sell] {
-            let mut last: Option<Maker> = None;
-            for maker in book.makers(side) {
-                let is_later = last.is_none_or(|l| l.ticks != maker.ticks || l.id < maker.id);
-                ensure(is_later, Broken::PriorityLost)?;
-                self.check_order_of(market, &maker, locks, &mut with_client_id)?;
-                last = Some(maker);
-            }
-        }
-        ensure(market.orders.index_sizes() == (book.len(), with_client_id), Broken::OrderIndex)
+        let reference = &market.reference;
+        let is_one_kind =
+            if rules.reference.is_some() { reference.given.is_none() } else { reference.buckets().len() == 0 };
+        ensure(is_one_kind, Broken::RulesInvalid)?;
+        ensure(reference.changed_at <= self.time, Broken::TimeFell)?;
+        self.check_orders(market, locks)
     }
 
-    fn check_order_of(
-        &self,
-        market: &Market,
-        maker: &Maker,
-        locks: &mut Locks,
-        with_client_id: &mut usize,
-    ) -> Result<(), Broken> {
-        let orders = &market.orders;
-        let resting = orders.get(maker.handle).ok_or(Broken::OrderIndex)?;
-        ensure(maker.id > 0 && maker.id < self.next_order, Broken::OrderIndex)?;
-        ensure(orders.find(OrderId(maker.id)) == Some(maker.handle), Broken::OrderIndex)?;
-        let owner = AccountId(maker.owner);
-        if !resting.client_order_id.is_empty() {
-            let found = orders.find_client(owner, &resting.client_order_id);
-            ensure(found == Some(maker.handle), Broken::OrderIndex)?;
-            *with_client_id = with_client_id.saturating_add(1);
-        }
-        let spent = resting.lots.checked_sub(maker.lots).and_then(|rest| rest.checked_sub(resting.prevented));
-        let filled = spent.ok_or(Broken::OrderQuantity)?;
-        // A price of at least one tick: something filled has cost something.
-        ensure((filled == 0) == (resting.filled_quote == 0), Broken::OrderQuantity)?;
-        ensure(maker.ticks > 0 && maker.lots > 0, Broken::OrderQuantity)?;
-        let bound = |value: u64, step: u64| value.checked_mul(step).is_some_and(|n| n <= NUMBER_MAX);
-        ensure(bound(maker.ticks, market.rules.tick_size.0), Broken::OrderQuantity)?;
-        ensure(bound(resting.lots, market.rules.lot_size.0), Broken::OrderQuantity)?;
-        ensure(resting.kind != OrderKind::Market, Broken::OrderQuantity)?;
-        ensure(resting.accepted_at <= resting.updated_at, Broken::TimeFell)?;
-        ensure(resting.updated_at <= self.time.0, Broken::TimeFell)?;
-        let (asset, amount) = match maker.side {
-            Side::Buy => (market.quote, market.quote_amount(maker.ticks, maker.lots)),
-            Side::Sell => (market.base, u128::from(market.qty(maker.lots).0)),
-        };
-        locks.add(&self.ledger.wallets, maker.owner, asset, amount).ok_or(Broken::LocksNotOrders)
-    }
-
-    /// Every open order is in exactly one list, its owner's, oldest first.
+    /// Every open order is in exactly one list, its owner's, oldest first; and the lists count what is in them.
     fn check_open_lists(&self) -> Result<(), Broken> {
-        let mut listed = 0_usize;
+        let (mut listed, mut lists) = (0_usize, 0_usize);
         for (account, wallet) in self.ledger.wallets.iter().enumerate() {
             for list in wallet.open_lists() {
                 let market = self.markets.get(list.market as usize).ok_or(Broken::OpenList)?;
-                listed = listed.saturating_add(check_list(market, list, account)?);
+                let counts = count_list(market, list, account)?;
+                ensure(counts == Counts { lists: 0, ..list.counts() }, Broken::OpenList)?;
+                listed = listed.saturating_add(counts.orders as usize);
+                lists = lists.saturating_add(list.lists as usize);
             }
         }
-        let open = self.markets.iter().fold(0_usize, |sum, m| sum.saturating_add(m.orders.book.len()));
-        ensure(listed == open, Broken::OpenList)
+        let open = self.markets.iter().fold(0_usize, |sum, m| sum.saturating_add(m.orders.len()));
+        ensure(listed == open && lists == self.lists.by_id.len(), Broken::OpenList)
     }
 
     fn check_locks(&self, locks: &Locks) -> Result<(), Broken> {
@@ -163,21 +152,24 @@ impl Core {
     }
 }
 
-fn check_list(market: &Market, list: &OpenList, account: usize) -> Result<usize, Broken> {
+/// Walks an account's open orders in a market.
+fn count_list(market: &Market, list: &OpenList, account: usize) -> Result<Counts, Broken> {
     let mut next = list.first();
-    let mut count = 0_u32;
+    let mut counts = Counts::default();
     let mut last = None;
-    while let Some(handle) = next {
-        let maker = market.orders.book.get(handle).ok_or(Broken::OpenList)?;
-        ensure(maker.owner as usize == account && last < Some(maker.id), Broken::OpenList)?;
-        ensure(count < list.count, Broken::OpenList)?;
-        last = Some(maker.id);
-        count = count.saturating_add(1);
-        next = market.orders.next_of_account(handle);
-        ensure(next.is_some() || list.tail == handle.index(), Broken::OpenList)?;
+    while let Some(place) = next {
+        let (id, owner, _) = market.orders.names(place).ok_or(Broken::OpenList)?;
+        ensure(owner.0 as usize == account && last < Some(id), Broken::OpenList)?;
+        ensure(counts.orders < list.count, Broken::OpenList)?;
+        last = Some(id);
+        let (is_algo, is_iceberg) = market.orders.counts_as(place).ok_or(Broken::OpenList)?;
+        counts.orders = counts.orders.saturating_add(1);
+        counts.algos = counts.algos.saturating_add(u32::from(is_algo));
+        counts.icebergs = counts.icebergs.saturating_add(u32::from(is_iceberg));
+        next = market.orders.next_of_account(place);
+        ensure(next.is_some() || list.tail == place.index(), Broken::OpenList)?;
     }
-    ensure(count == list.count, Broken::OpenList)?;
-    Ok(count as usize)
+    Ok(counts)
 }
 
 fn check_wallet(wallet: &Wallet, assets: usize) -> Result<(), Broken> {

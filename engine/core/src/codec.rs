@@ -361,9 +361,7 @@ fn decode_rare(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
         SET_REFERENCE_PRICE => {
             Command::SetReferencePrice { market: MarketId(r.u32()?), price: r.optional_u64()?.map(Price) }
         }
-        SET_SOR => {
-            Command::SetSor { base: AssetId(r.u32()?), markets: r.market_ids()?, account: AccountId(r.u32()?) }
-        }
+        SET_SOR => Command::SetSor { base: AssetId(r.u32()?), markets: r.market_ids()?, account: AccountId(r.u32()?) },
         _ => return Err(WireError::Field),
     })
 }

@@ -85,9 +85,8 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(rules: &MarketRules) -> Self {
-        let extra = |role, side| {
-            rate_of(&rules.special_fees, role, side).saturating_add(rate_of(&rules.tax_fees, role, side))
-        };
+        let extra =
+            |role, side| rate_of(&rules.special_fees, role, side).saturating_add(rate_of(&rules.tax_fees, role, side));
         let whole = |role, side| at_most_one(rate_of(&rules.fees, role, side), extra(role, side));
         Self { whole: Four::new(whole), extra: Four::new(extra) }
     }

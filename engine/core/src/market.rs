@@ -8,7 +8,7 @@ use crate::orders::Orders;
 use crate::reference::Reference;
 use crate::types::{
     Amount, AssetId, BIPS_ONE, Feature, MarketId, MarketRules, MarketStatus, OrderKind, PercentPrice, Price,
-    PriceRange, Qty, ReferenceRule, SelfTradePrevention, TimeUs, TrailingDelta,
+    PriceRange, Qty, ReferenceRule, SelfTradePrevention, Side, Terms, TimeUs, TrailingDelta,
 };
 
 /// The API's own bound of prices, quantities and notional bounds.
@@ -126,6 +126,15 @@ impl Market {
         }
     }
 
+    /// What an order in the book locks: which asset, and how much of it.
+    #[inline(always)]
+    pub(crate) fn lock_of(&self, side: Side, ticks: Ticks, lots: Lots) -> (AssetId, u128) {
+        match side {
+            Side::Buy => (self.quote, self.quote_amount(ticks, lots)),
+            Side::Sell => (self.base, u128::from(self.qty(lots).0)),
+        }
+    }
+
     /// How many lots `amount` pays for at `ticks`, rounded down.
     #[inline]
     pub(crate) fn affordable(&self, amount: u64, ticks: Ticks) -> Lots {
@@ -155,6 +164,11 @@ impl Market {
     #[inline(always)]
     pub(crate) fn lots(&self, qty: Qty) -> Option<Lots> {
         whole(qty.0, self.rules.lot_size.0)
+    }
+
+    /// What an order with these terms shows at a time, in lots; 0: all of it.
+    pub(crate) fn part(&self, terms: &Terms) -> Lots {
+        terms.iceberg_qty.0.checked_div(self.rules.lot_size.0).unwrap_or(0)
     }
 
     /// What a quantity is worth at a price that need not be on a tick.

@@ -377,8 +377,9 @@ impl Orders {
         Some(())
     }
 
+    /// Whether an order is counted as contingent, and as an iceberg.
     #[inline]
-    fn counts_as(&self, place: Place) -> Option<(bool, bool)> {
+    pub(crate) fn counts_as(&self, place: Place) -> Option<(bool, bool)> {
         match place {
             Place::Book(handle) => {
                 let extra = self.get(handle)?.extra;
@@ -440,6 +441,11 @@ impl Orders {
             Place::Waiting(at) => self.waiting.get(at)?.next,
         };
         Place::from_link(next)
+    }
+
+    /// How many extras there are, and how many of them are of icebergs.
+    pub(crate) const fn extra_sizes(&self) -> (usize, usize) {
+        (self.extras.len(), self.icebergs)
     }
 
     /// All open orders of any state, in no order that means anything.

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::market::NUMBER_MAX;
+use crate::slab::Slab;
 use crate::types::{BIPS_ONE, Price};
 use crate::waiting::{Stage, Waiting};
 
@@ -72,6 +74,29 @@ fn step(order: &Waiting, price: Price) -> Step {
     }
 }
 
+/// Whether a trade at this price fires an order, or moves what it follows.
+pub(crate) fn touches(order: &Waiting, price: Price) -> bool {
+    let stop_price = order.extra.terms.stop_price;
+    if order.extreme.0 > 0 {
+        step(order, price) != Step::Nothing
+    } else if order.triggers_above() {
+        price >= stop_price
+    } else {
+        stop_price.0 == 0 || price <= stop_price
+    }
+}
+
+/// The prices next to those that leave an order alone.
+fn touching(order: &Waiting) -> [Price; 2] {
+    let stop_price = order.extra.terms.stop_price;
+    match (order.extreme.0, order.triggers_above()) {
+        (0, _) if stop_price.0 == 0 => [Price(1), Price(NUMBER_MAX)],
+        (0, _) => [stop_price; 2],
+        (extreme, true) => [Price(extreme.saturating_sub(1)), follow_trigger(order)],
+        (extreme, false) => [Price(extreme.saturating_add(1)), follow_trigger(order)],
+    }
+}
+
 impl Triggers {
     /// Whether a trade at this price touches no waiting order.
     #[inline(always)]
@@ -129,6 +154,31 @@ impl Triggers {
         };
         self.follow_low = self.follow_low.max(low);
         self.follow_high = self.follow_high.min(high);
+    }
+
+    /// Whether it knows exactly the orders that wait for a price, and its range leaves none of them out.
+    pub(crate) fn is_sound(&self, waiting: &Slab<Waiting>) -> bool {
+        let mut count = 0_usize;
+        for (at, order) in waiting.iter().filter(|(_, order)| order.stage == Stage::Waiting) {
+            let (id, stop_price) = (order.id.0, order.extra.terms.stop_price);
+            let found = if order.extreme.0 > 0 {
+                self.following.get(&id)
+            } else if stop_price.0 == 0 {
+                self.unstarted.get(&id)
+            } else if order.triggers_above() {
+                self.above.get(&(stop_price, id))
+            } else {
+                self.below.get(&(stop_price, id))
+            };
+            // Every price that touches it is outside the range: below it, at its edges and above.
+            let is_seen = touching(order).into_iter().all(|price| !self.passes(price));
+            if found != Some(&at) || !is_seen {
+                return false;
+            }
+            count = count.saturating_add(1);
+        }
+        let known = [self.above.len(), self.below.len(), self.following.len(), self.unstarted.len()];
+        known.into_iter().fold(0_usize, usize::saturating_add) == count
     }
 
     fn set_range(&mut self) {

@@ -41,15 +41,7 @@ pub struct Account {
 impl Account {
     /// As it is created.
     pub(crate) const fn new(id: AccountId, name: String) -> Self {
-        Self {
-            id,
-            name,
-            can_trade: true,
-            fees: None,
-            trade_group: None,
-            permissions: PERMISSION_SPOT,
-            discount: false,
-        }
+        Self { id, name, can_trade: true, fees: None, trade_group: None, permissions: PERMISSION_SPOT, discount: false }
     }
 }
 

@@ -121,5 +121,9 @@ fn read_reference(market: &mut Market, now: TimeUs, r: &mut Reader<'_>) -> Resul
 
 fn read_given(r: &mut Reader<'_>) -> Result<Option<Price>, WireError> {
     let price = r.optional_u64()?;
-    if price.is_some_and(|price| price == 0 || price > NUMBER_MAX) { Err(WireError::Field) } else { Ok(price.map(Price)) }
+    if price.is_some_and(|price| price == 0 || price > NUMBER_MAX) {
+        Err(WireError::Field)
+    } else {
+        Ok(price.map(Price))
+    }
 }

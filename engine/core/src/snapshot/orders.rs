@@ -171,12 +171,7 @@ impl Core {
             && (client.is_empty() || market.orders.find_client(owner, client).is_none())
     }
 
-    pub(super) fn read_side(
-        &self,
-        market: &mut Market,
-        side: Side,
-        r: &mut Reader<'_>,
-    ) -> Result<(), SnapshotError> {
+    pub(super) fn read_side(&self, market: &mut Market, side: Side, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let mut best = None;
         let count = r.len(RESTING_SIZE_MIN)?;
         market.orders.reserve(count).ok_or(SnapshotError::FieldInvalid)?;
@@ -207,8 +202,7 @@ impl Core {
         let mut last = None;
         for _ in 0..r.len(WAITING_SIZE_MIN)? {
             let order = read_order_outside(r)?;
-            let is_legal =
-                last < Some(order.id) && self.is_new(market, order.id, order.owner, &order.client_order_id);
+            let is_legal = last < Some(order.id) && self.is_new(market, order.id, order.owner, &order.client_order_id);
             if !is_legal {
                 return Err(SnapshotError::FieldInvalid);
             }
