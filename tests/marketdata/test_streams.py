@@ -277,13 +277,13 @@ FULL = MINI | {
 
 
 def window(now_us: int, hours: int) -> dict[str, Any]:
-    """What the tickers of both trades say about their window."""
+    """What the tickers of both trades say about their window: the one of 24 hours begins on no minute."""
     start = now_us - hours * 3_600 * SECOND
     return {
         "p": "10.00000000",
         "P": "10.000",
         "w": "105.00000000",
-        "O": (start - start % (60 * SECOND)) // 1000,
+        "O": (start if hours == 24 else start - start % (60 * SECOND)) // 1000,
         "C": now_us // 1000,
         "F": 0,
         "L": 1,

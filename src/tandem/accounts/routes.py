@@ -14,7 +14,7 @@ _EMPTY = {
     "capital/deposit/hisrec": "Deposits over a network: there are none.",
     "capital/withdraw/history": "Withdrawals over a network: there are none.",
 }
-"""Clients call the first two when they load their markets; what they filter by does not matter."""
+"""What clients filter by does not matter."""
 _FILTERS = {
     "margin/isolated/allPairs": ("symbol",),
     "asset/wallet/balance": ("quoteAsset",),

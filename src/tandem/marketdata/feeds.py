@@ -308,7 +308,10 @@ class TickerFeed(Feed):
             state = (view.trade_count, best[0])
             if self._seen.get(market.id) != state and self.data.shows(market):
                 self._seen[market.id] = state
-                window = tickers.rolling(view, now_us, self._length_us)
+                if self._name in (tickers.MINI_EVENT, tickers.FULL_EVENT):
+                    window = tickers.day(view, market, now_us)
+                else:
+                    window = tickers.rolling(view, now_us, self._length_us)
                 rows.append(tickers.stream_row(self._name, market, view, window, best))
         if not rows:
             return

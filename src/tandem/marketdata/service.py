@@ -172,7 +172,7 @@ class MarketDataService:
 
         def show(market: Market) -> Json:
             view = self._data.view(market.id)
-            window = tickers.rolling(view, call.received_us)
+            window = tickers.day(view, market, call.received_us)
             if mini:
                 return tickers.show_mini(market, window, call.show_time)
             return tickers.show_day(market, view, window, self._best(market), call.show_time)

@@ -1,17 +1,23 @@
 """Statistics over a window of one market, as REST and the streams print them.
 
-Granularity: windows begin on a minute, so they hold up to 59.999 s more than asked for; the last price, quantity and id
-are exact.
+Granularity: rolling windows begin on a minute, so they hold up to 59.999 s more than asked for. Those of 24 hours are
+exact as long as the trades of their first minute are still held, and else begin on it; they say where they begin.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from tandem.domain import money
 from tandem.domain.catalog import Market
 from tandem.marketdata.book import show_total
+from tandem.marketdata.candles import merge
 from tandem.marketdata.intervals import DAY, MINUTE
+from tandem.marketdata.trades import Trade
 from tandem.marketdata.views import MarketView
+
+MOST_TRADES = 1_000
+"""Of the minute in which a window begins; with more it takes all of them, which costs the same for any number."""
 
 Best = tuple[int, int, int, int, int]
 """(book version, bid price, bid quantity, ask price, ask quantity), as `Engine.best` gives it."""
@@ -44,8 +50,40 @@ def rolling(view: MarketView, now_us: int, length_us: int = DAY) -> Window:
     return since(view, start - start % MINUTE, now_us)
 
 
+def day(view: MarketView, market: Market, now_us: int) -> Window:
+    """The last 24 hours."""
+    start = now_us - DAY
+    minute_end = start - start % MINUTE + MINUTE
+    ring = view.trades
+    low, high = ring.first_at(start), ring.first_at(minute_end)
+    if not ring.holds_from(start) or high - low > MOST_TRADES:
+        return rolling(view, now_us)
+    head = _sum(start, ring.trades(low, high), 10**market.base.decimals)
+    rest = view.candles.window(minute_end)
+    if head is not None and rest is not None:
+        merge(head, rest)
+    return _window(view, head or rest, start, now_us)
+
+
+def _sum(start_us: int, trades: Iterable[Trade], scale: int) -> list[int] | None:
+    """As a candle."""
+    total: list[int] | None = None
+    for t in trades:
+        quote = t.price * t.qty // scale
+        bought, bought_quote = (0, 0) if t.buyer_is_maker else (t.qty, quote)
+        row = [start_us, t.price, t.price, t.price, t.price, t.qty, quote, 1, bought, bought_quote, t.id, t.id]
+        if total is None:
+            total = row
+        else:
+            merge(total, row)
+    return total
+
+
 def since(view: MarketView, start_us: int, close_us: int) -> Window:
-    row = view.candles.window(start_us)
+    return _window(view, view.candles.window(start_us), start_us, close_us)
+
+
+def _window(view: MarketView, row: list[int] | None, start_us: int, close_us: int) -> Window:
     if row is None:
         last = view.last_price or 0
         return Window(start_us, close_us, last, last, last, last, 0, 0, 0, -1, -1)
@@ -121,6 +159,9 @@ def show_day(market: Market, view: MarketView, window: Window, best: Best, show_
 
 def close_before(view: MarketView, window: Window) -> int:
     """The price of the trade just before the window; the window's first when that is not known."""
+    if window.first_id > view.trades.first_id:
+        (trade,) = view.trades.trades(window.first_id - 1, window.first_id)
+        return trade.price
     before = view.candles.close_before(window.open_us)
     return window.open if before is None else before
 

@@ -140,6 +140,10 @@ class TradeRing:
         """The id of the first trade at or after `time_us`; `next_id` when there is none."""
         return self._first(time_us, 2, 2)
 
+    def holds_from(self, time_us: int) -> bool:
+        """Whether no trade at or after `time_us` is missing."""
+        return self.first_id == 0 or (len(self) > 0 and self._field(self.first_id, 2) >> 2 < time_us)
+
     def _first(self, wanted: int, field: int, shift: int) -> int:
         low, high = self.first_id, self.next_id
         while low < high:
