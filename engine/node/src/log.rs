@@ -17,10 +17,10 @@ pub struct Entries {
 pub struct Entry {
     /// Where its payload ends in the bytes. 32 bits: a batch is bounded far below 4 GiB.
     end: u32,
-    /// What the submitter knows it by.
+    /// What the submitter knows it by; 0: the node's own.
     pub number: u64,
-    /// Whether it may make room in a book, and so may use the reserve of a full disk.
-    pub is_cancel: bool,
+    /// Whether it may make room in a book, or carries on with what was begun, and so may use the reserve of a full disk.
+    pub has_reserve: bool,
 }
 
 impl Entries {
@@ -40,11 +40,11 @@ impl Entries {
     }
 
     /// Adds one.
-    pub fn push(&mut self, number: u64, is_cancel: bool, payload: &[u8]) {
+    pub fn push(&mut self, number: u64, has_reserve: bool, payload: &[u8]) {
         self.bytes.extend_from_slice(payload);
         let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         assert!(end < u32::MAX, "a batch of commands passed 4 GiB");
-        self.list.push(Entry { end, number, is_cancel });
+        self.list.push(Entry { end, number, has_reserve });
     }
 
     /// Each entry with its payload.

@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use tandem_core::Broken;
 use tandem_core::command::Command;
+use tandem_core::{Broken, Core};
 
 use crate::admission::Admission;
 use crate::batch::{Batch, Refusal};
@@ -100,6 +100,8 @@ struct Shared {
     replica: Mutex<Replica>,
     stats: Arc<Stats>,
     is_full: AtomicBool,
+    /// A `RunReleases` is on its way.
+    is_releasing: AtomicBool,
     snapshots: SnapshotGate,
     on_fatal: OnFatal,
 }
@@ -127,6 +129,7 @@ impl Node {
             replica: Mutex::new(start.replica),
             stats,
             is_full: AtomicBool::new(false),
+            is_releasing: AtomicBool::new(false),
             snapshots,
             on_fatal: settings.on_fatal,
         });
@@ -215,9 +218,23 @@ impl Drop for Node {
 }
 
 impl Shared {
-    fn refuse(&self, numbers: Vec<u64>, refusal: Refusal) {
+    fn refuse(&self, mut numbers: Vec<u64>, refusal: Refusal) {
+        let count = numbers.len();
+        numbers.retain(|number| *number != 0);
+        if numbers.len() < count {
+            // Nobody waits for the node's own, and there will be another when there is room.
+            self.is_releasing.store(false, Ordering::SeqCst);
+        }
         self.stats.refused.add(numbers.len() as u64);
         self.outbox.refuse(numbers, refusal);
+    }
+
+    /// Sees to it that the core carries on with what one command did not get to; one command at a time does.
+    fn carry_on(&self, core: &Core) {
+        if core.releases() > 0 && !self.is_releasing.swap(true, Ordering::SeqCst) && !self.queue.push_releases() {
+            // Closed: what is left is carried on with in the next life.
+            self.is_releasing.store(false, Ordering::SeqCst);
+        }
     }
 
     fn die(&self, fatal: Fatal) {
@@ -317,9 +334,10 @@ impl<L: Log> Appender<'_, L> {
 
     fn set_full(&mut self, is_full: bool) {
         self.shared.stats.disk_full.set(u64::from(is_full));
-        self.shared.is_full.store(is_full, Ordering::Release);
-        if !is_full {
+        let was_full = self.shared.is_full.swap(is_full, Ordering::AcqRel);
+        if was_full && !is_full {
             self.admission.clear();
+            self.shared.carry_on(self.shared.replica.lock().core());
         }
         self.say_whether_full();
     }
@@ -354,6 +372,7 @@ fn run_replica(shared: &Shared, mut tail: impl Tail, replay: Option<Replay>) {
             shared.snapshots.request();
         }
     }
+    shared.carry_on(shared.replica.lock().core());
     loop {
         let applied = match tail.next() {
             Ok(Some(records)) => apply(shared, &records).map_err(|broken| Fatal::Broken(broken.to_string())),
@@ -385,6 +404,11 @@ fn apply(shared: &Shared, records: &Records) -> Result<(), Broken> {
         stats.last_seq.set(batch.seq);
         if records_left.peek().is_none() {
             replica.end_of_records(records.hash());
+            if replica.take_has_run_releases() {
+                shared.is_releasing.store(false, Ordering::SeqCst);
+                stats.release_runs.add(1);
+            }
+            shared.carry_on(replica.core());
             if shared.snapshots.is_due(batch.seq) {
                 take_state(shared, &replica);
             }

@@ -9,6 +9,8 @@ use tandem_journal::{
     Storage,
 };
 
+use crate::recovery::older_command;
+
 /// One thing that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -152,6 +154,10 @@ impl Replayed {
         let mut found = None;
         let visited = reader.visit(self.core.seq().0 + 1, |record| {
             events.clear();
+            if let Some(what) = older_command(record.payload) {
+                found = Some(problem_at(record.seq, what));
+                return Err("stop".into());
+            }
             let applied = self.core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut events);
             let applied = applied.map_err(|broken| problem_at(record.seq, broken.to_string()));
             applied.and_then(|()| self.compare_snapshot()).map_err(|problem| {

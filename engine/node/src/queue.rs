@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tandem_core::codec;
 use tandem_core::command::{Command, Origin};
 
@@ -90,21 +90,30 @@ impl Queue {
         }
         state.encode(Origin { session: self.session, number }, command)?;
         state.last_number = number;
-        state.len += 1;
-        let is_full = |batch: &Entries| batch.len() >= BATCH_MAX || batch.bytes() >= BATCH_BYTES;
-        if state.batches.back().is_none_or(is_full) {
-            state.batches.push_back(Entries::default());
+        let has_reserve =
+            matches!(command, Command::CancelOrder(_) | Command::CancelAll { .. } | Command::CancelList(_));
+        state.add(number, has_reserve);
+        self.wake(guard);
+        Ok(number)
+    }
+
+    /// Queues `RunReleases`, which is nobody's, whether there is space or not; false when the queue is closed.
+    pub fn push_releases(&self) -> bool {
+        let mut guard = self.state.lock();
+        if guard.is_closed || guard.encode(Origin::default(), &Command::RunReleases).is_err() {
+            return false;
         }
-        let is_cancel = matches!(command, Command::CancelOrder(_) | Command::CancelAll { .. });
-        if let Some(batch) = state.batches.back_mut() {
-            batch.push(number, is_cancel, &state.payload);
-        }
+        guard.add(0, true);
+        self.wake(guard);
+        true
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
         let is_waiting = std::mem::take(&mut state.is_waiting);
-        drop(guard);
+        drop(state);
         if is_waiting {
             self.wake.notify_one();
         }
-        Ok(number)
     }
 
     /// Waits for commands, for a close, or for the timeout.
@@ -155,6 +164,18 @@ impl Queue {
 }
 
 impl State {
+    /// Adds what is encoded in `payload`.
+    fn add(&mut self, number: u64, has_reserve: bool) {
+        self.len += 1;
+        let is_full = |batch: &Entries| batch.len() >= BATCH_MAX || batch.bytes() >= BATCH_BYTES;
+        if self.batches.back().is_none_or(is_full) {
+            self.batches.push_back(Entries::default());
+        }
+        if let Some(batch) = self.batches.back_mut() {
+            batch.push(number, has_reserve, &self.payload);
+        }
+    }
+
     /// Encodes a command into `payload`; the one that is too long leaves nothing behind.
     fn encode(&mut self, origin: Origin, command: &Command) -> Result<(), SubmitError> {
         self.payload.clear();

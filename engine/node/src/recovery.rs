@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_core::types::{MarketId, Price, Seq, TimeUs};
-use tandem_core::{Core, MarketView, OpenOrder};
+use tandem_core::{Core, MarketView, OpenOrder, OpenOrderList, SnapshotError, codec};
 use tandem_journal::{
     Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, Snapshot, SnapshotStore,
     Start as Resume, Storage, take_lock,
@@ -104,6 +104,8 @@ pub struct Recovery {
 pub struct EventsStart {
     /// The orders that were open there.
     pub orders: Vec<OpenOrder>,
+    /// The lists that were open there.
+    pub lists: Vec<OpenOrderList>,
     /// The markets' counters there.
     pub markets: Vec<MarketStart>,
 }
@@ -162,6 +164,9 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
     let core = &mut restored.core;
     let mut unseen = Vec::new();
     let (journal, report) = Journal::open(dir, from, |record| {
+        if let Some(what) = older_command(record.payload) {
+            return Err(what.into());
+        }
         events_core.get_or_insert_with(|| core.clone());
         unseen.clear();
         Ok(core.apply(Seq(record.seq), TimeUs(record.time_us), record.payload, &mut unseen)?)
@@ -234,17 +239,62 @@ struct Restored {
     damaged: Vec<String>,
 }
 
+/// What to say about a record that an older build took for a command: replayed here, it would be a reject.
+pub(crate) fn older_command(payload: &[u8]) -> Option<String> {
+    let found = codec::older_version(payload)?;
+    let known = codec::VERSION;
+    Some(format!(
+        "this log was written by an older build: commands of version {found}, this build knows {known}. {HINT}"
+    ))
+}
+
+const HINT: &str = "Use the build that wrote this directory, or start in a new one";
+
 /// The newest snapshot that can be used, up to a seq; a new core when there is none.
 fn restore_at_most(snapshots: &SnapshotStore, seq_max: u64) -> Result<Restored, OpenError> {
-    let (restored, findings) = snapshots.newest_that(seq_max, restore)?;
+    let mut foreign = None;
+    let (restored, findings) = snapshots.newest_that(seq_max, |snapshot| {
+        let seq = snapshot.seq;
+        restore(snapshot).map_err(|error| {
+            if error == Unusable::Version {
+                foreign.get_or_insert(seq);
+            }
+            error.to_string()
+        })
+    })?;
+    // It is as good as the day it was written: what is left without it is not the whole.
+    if let Some(seq) = foreign {
+        return Err(OpenError(format!("the snapshot at seq {seq} was written by another build. {HINT}")));
+    }
     let (core, hash) = restored.unwrap_or_default();
     Ok(Restored { core, hash, damaged: findings.iter().map(ToString::to_string).collect() })
 }
 
-fn restore(snapshot: Snapshot) -> Result<(Core, RunningHash), String> {
-    let core = Core::restore(&snapshot.payload).map_err(|error| error.to_string())?;
+/// Why a snapshot that verifies cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+enum Unusable {
+    /// It is none of this core's version.
+    Version,
+    /// It holds no state that this core could have been in.
+    State(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version => SnapshotError::VersionUnknown.fmt(f),
+            Self::State(what) => f.write_str(what),
+        }
+    }
+}
+
+fn restore(snapshot: Snapshot) -> Result<(Core, RunningHash), Unusable> {
+    let core = Core::restore(&snapshot.payload).map_err(|error| match error {
+        SnapshotError::VersionUnknown => Unusable::Version,
+        other => Unusable::State(other.to_string()),
+    })?;
     if (core.seq().0, core.digest()) != (snapshot.seq, snapshot.digest) {
-        return Err("the snapshot restores to another seq or digest".into());
+        return Err(Unusable::State("the snapshot restores to another seq or digest".into()));
     }
     Ok((core, snapshot.running_hash))
 }
@@ -282,7 +332,11 @@ impl EventsStart {
             last_price: market.last_price,
             book_version: market.book_version,
         };
-        Self { orders: core.open_orders().collect(), markets: core.markets().map(market_start).collect() }
+        Self {
+            orders: core.open_orders().collect(),
+            lists: core.open_lists().collect(),
+            markets: core.markets().map(market_start).collect(),
+        }
     }
 }
 

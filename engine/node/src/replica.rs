@@ -1,8 +1,9 @@
 //! A core that follows the log, and what its readers want to know about each step.
 
 use tandem_core::codec;
+use tandem_core::command::Command;
 use tandem_core::event::Event;
-use tandem_core::types::{AccountId, AssetId, FEE_ACCOUNT, MarketId, Seq, Side, TimeUs};
+use tandem_core::types::{AccountId, Amount, AssetId, FEE_ACCOUNT, MarketId, Seq, Side, TimeUs};
 use tandem_core::{Broken, Core};
 
 use crate::batch::{BalanceNow, Batch, BookChange, Outcome};
@@ -18,6 +19,8 @@ pub struct Replica {
     markets: Vec<MarketFacts>,
     time_us: u64,
     hash: Option<u128>,
+    /// A `RunReleases` was applied.
+    has_run_releases: bool,
     /// What the current command touched; kept for its memory.
     touched: Vec<(AccountId, AssetId)>,
 }
@@ -36,12 +39,15 @@ impl Replica {
     pub fn new(core: Core, hash: u128, session: Option<u64>) -> Self {
         let (levels, watched) = (Levels::default(), Watched::default());
         let (markets, touched) = (Vec::new(), Vec::new());
-        let mut replica = Self { core, session, levels, watched, markets, time_us: 0, hash: Some(hash), touched };
+        let (hash, has_run_releases) = (Some(hash), false);
+        let mut replica = Self { core, session, levels, watched, markets, time_us: 0, hash, has_run_releases, touched };
         replica.learn_markets();
         replica
     }
 
     fn learn_markets(&mut self) {
+        let ids: Vec<MarketId> = self.core.markets().map(|market| market.id).collect();
+        ids.into_iter().for_each(|market| self.core.follow_levels(market));
         self.markets = self
             .core
             .markets()
@@ -68,6 +74,11 @@ impl Replica {
         self.hash = Some(hash);
     }
 
+    /// Whether a `RunReleases` was applied since this was last asked.
+    pub fn take_has_run_releases(&mut self) -> bool {
+        std::mem::take(&mut self.has_run_releases)
+    }
+
     /// Starts or stops adding an account's balances to the outcomes that touch it.
     pub fn watch(&mut self, account: AccountId, is_on: bool) {
         self.watched.set(account, is_on);
@@ -87,7 +98,7 @@ impl Replica {
             batch.events.pop();
         }
         let events = &batch.events[events_start..];
-        self.levels.after(events);
+        self.levels.after(&mut self.core, events);
         if events.iter().any(|event| matches!(event, Event::MarketCreated { .. })) {
             self.learn_markets();
         }
@@ -113,7 +124,7 @@ impl Replica {
             self.core.apply(seq, time, record.payload, events)?;
             return Ok(0);
         };
-        self.levels.before(&self.core, &command);
+        self.has_run_releases |= command == Command::RunReleases;
         self.core.apply_command(seq, time, origin, &command, events)?;
         Ok(if Some(origin.session) == self.session { origin.number } else { 0 })
     }
@@ -123,8 +134,9 @@ impl Replica {
     /// A command may touch as many accounts as there are orders in a book, so they are sorted, not searched.
     fn add_balances(&mut self, events: &[Event], balances: &mut Vec<BalanceNow>) {
         let mut touched = std::mem::take(&mut self.touched);
+        let mut router = None;
         for event in events {
-            self.for_each_touched(event, |account, asset| {
+            self.for_each_touched(event, &mut router, |account, asset| {
                 if self.watched.has(account) {
                     touched.push((account, asset));
                 }
@@ -139,22 +151,40 @@ impl Replica {
         self.touched = touched;
     }
 
-    fn for_each_touched(&self, event: &Event, mut visit: impl FnMut(AccountId, AssetId)) {
-        let mut in_market = |market: MarketId, accounts: &[AccountId]| {
+    /// `router` is the account between the books: of the routed trade before, whose `Allocated` does not name it.
+    fn for_each_touched(
+        &self,
+        event: &Event,
+        router: &mut Option<AccountId>,
+        mut visit: impl FnMut(AccountId, AssetId),
+    ) {
+        let mut in_market = |market: MarketId, account: AccountId| {
             if let Some(facts) = self.markets.get(market.0 as usize) {
-                for account in accounts {
-                    visit(*account, facts.base);
-                    visit(*account, facts.quote);
-                }
+                visit(account, facts.base);
+                visit(account, facts.quote);
             }
         };
         match event {
-            Event::OrderAccepted(order) => in_market(order.market, &[order.account]),
-            Event::Traded(trade) => {
-                in_market(trade.market, &[trade.taker_account, trade.maker_account, FEE_ACCOUNT]);
+            Event::OrderAccepted(order) => in_market(order.market, order.account),
+            Event::OrderClosed(closed) => in_market(closed.market, closed.account),
+            Event::OrderReleased(released) => in_market(released.market, released.account),
+            Event::OrderAmended(amended) => in_market(amended.market, amended.account),
+            Event::SelfTradePrevented(prevented) => {
+                in_market(prevented.market, prevented.taker_account);
+                in_market(prevented.maker_market, prevented.maker_account);
             }
-            Event::SelfTradePrevented(prevented) => in_market(prevented.market, &[prevented.account]),
-            Event::OrderClosed(closed) => in_market(closed.market, &[closed.account]),
+            Event::Traded(trade) => {
+                in_market(trade.market, trade.taker_account);
+                in_market(trade.market, trade.maker_account);
+                for_each_fee(trade.taker_account, trade.taker_fee, trade.taker_fee_asset, &mut visit);
+                for_each_fee(trade.maker_account, trade.maker_fee, trade.maker_fee_asset, &mut visit);
+                *router = trade.is_routed.then_some(trade.taker_account);
+            }
+            Event::Allocated(fill) => {
+                in_market(fill.market, fill.account);
+                router.take().into_iter().for_each(|router| in_market(fill.market, router));
+                for_each_fee(fill.account, fill.fee, fill.fee_asset, &mut visit);
+            }
             Event::Credited { account, asset, .. } | Event::Debited { account, asset, .. } => visit(*account, *asset),
             _ => {}
         }
@@ -192,6 +222,14 @@ impl Replica {
             best_bid: best.bids.first().copied(),
             best_ask: best.asks.first().copied(),
         })
+    }
+}
+
+/// Who pays a fee, and who gets it.
+fn for_each_fee(payer: AccountId, fee: Amount, asset: AssetId, visit: &mut impl FnMut(AccountId, AssetId)) {
+    if fee.0 > 0 {
+        visit(payer, asset);
+        visit(FEE_ACCOUNT, asset);
     }
 }
 

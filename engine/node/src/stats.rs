@@ -32,6 +32,8 @@ macro_rules! stats {
 stats!(
     /// Applied in this life, without replay.
     commands,
+    /// Times the node itself let triggered orders and activated lists go on.
+    release_runs,
     /// Appends that succeeded.
     batches,
     /// Commands that never reached the log.

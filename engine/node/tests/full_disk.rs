@@ -50,7 +50,7 @@ fn outcome(node: &Node, command: &Command) -> Result<Option<RejectCode>, Refusal
 }
 
 fn cancel_all(account: AccountId) -> Command {
-    Command::CancelAll { account, market: MARKET }
+    Command::CancelAll { account, market: MARKET, by_exchange: false }
 }
 
 #[test]

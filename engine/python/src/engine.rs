@@ -5,18 +5,19 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use std::sync::Mutex;
-use tandem_core::Core;
-use tandem_core::command::{CancelOrder, Command, PlaceOrder};
+use tandem_core::command::{AmendOrder, CancelList, CancelReplace, Command, PlaceList};
 use tandem_core::types::{
-    AccountId, AssetId, MarketId, MarketStatus, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce,
+    AccountId, AssetId, ListId, ListKind, MarketId, MarketStatus, OrderId, Price, Qty, ReplaceMode,
 };
+use tandem_core::{Core, SorView};
 use tandem_node::node::Node;
 use tandem_node::queue::{PAYLOAD_BYTES_MAX, SubmitError};
 use tandem_node::recovery::{self, EventsStart, Options, Recovery};
 
-use crate::numbers::{Big, ClientId, fees_of, shown, variant};
+use crate::numbers::{Big, ClientId, Rates, fees_of, or_minus_one, shown, variant};
 use crate::offline;
-use crate::reference::{Account, Asset, Market, MarketRules, OpenOrder};
+use crate::orders::{Leg, Terms, cancel_of, order_of};
+use crate::reference::{Account, Asset, ExchangeRules, Market, MarketRules, OpenOrder, OpenOrderList};
 use crate::results::{Batch, batch_to_python, level};
 
 create_exception!(tandem._engine, EngineError, PyException, "The engine cannot be opened, or not read.");
@@ -28,6 +29,8 @@ type BalanceRow = (u32, Big, Big);
 type FundsRow = (u32, Big, Big, Big, Big);
 /// (market, next trade id, last price, book version).
 type MarketRow = (u32, u64, Option<u64>, u64);
+/// (base, markets, the account between the books).
+type SorRow = (u32, Vec<u32>, u32);
 /// (price, total).
 type LevelRow = (u64, i64);
 
@@ -105,6 +108,10 @@ impl Engine {
         self.with_start(|start| start.orders.iter().map(OpenOrder::from).collect())
     }
 
+    fn snapshot_lists(&self) -> PyResult<Vec<OpenOrderList>> {
+        self.with_start(|start| start.lists.iter().map(OpenOrderList::from).collect())
+    }
+
     fn snapshot_markets(&self) -> PyResult<Vec<MarketRow>> {
         self.with_start(|start| {
             let row = |market: &recovery::MarketStart| {
@@ -136,7 +143,7 @@ impl Engine {
     }
 
     #[pyo3(signature = (account, market, side, kind, tif, price, qty, quote_qty, client_order_id, stp,
-        strategy_id = None, strategy_type = None))]
+        strategy_id = None, strategy_type = None, terms = None))]
     #[allow(clippy::too_many_arguments)] // positional, so that a call costs well under a microsecond
     fn place_order(
         &self,
@@ -152,15 +159,15 @@ impl Engine {
         stp: i8,
         strategy_id: Option<i64>,
         strategy_type: Option<i32>,
+        terms: Option<Bound<'_, Terms>>,
     ) -> PyResult<u64> {
-        let strategy = (strategy_id, strategy_type);
-        let (id, amounts) = (client_order_id, (price, qty, quote_qty));
-        let order = order_of((account, market), (side, kind, tif), amounts, id, stp, strategy)?;
+        let leg = (side, kind, tif, price, qty, quote_qty, client_order_id, stp, strategy_id, strategy_type, terms);
+        let order = order_of((account, market), leg)?;
         self.submit(&Command::PlaceOrder(order))
     }
 
     #[pyo3(signature = (account, market, side, kind, tif, price, qty, quote_qty, client_order_id, stp,
-        strategy_id = None, strategy_type = None))]
+        strategy_id = None, strategy_type = None, terms = None))]
     #[allow(clippy::too_many_arguments)] // as for place_order
     fn check_order(
         &self,
@@ -177,13 +184,32 @@ impl Engine {
         stp: i8,
         strategy_id: Option<i64>,
         strategy_type: Option<i32>,
+        terms: Option<Bound<'_, Terms>>,
     ) -> PyResult<i16> {
-        let strategy = (strategy_id, strategy_type);
-        let (id, amounts) = (client_order_id, (price, qty, quote_qty));
-        let order = order_of((account, market), (side, kind, tif), amounts, id, stp, strategy)?;
+        let leg = (side, kind, tif, price, qty, quote_qty, client_order_id, stp, strategy_id, strategy_type, terms);
+        let order = order_of((account, market), leg)?;
         Ok(self.read(py, |core| core.check_order(&order)).err().map_or(-1, |code| code as i16))
     }
 
+    fn place_list(
+        &self,
+        account: u32,
+        market: u32,
+        kind: u8,
+        client_list_id: ClientId,
+        orders: Vec<Leg<'_>>,
+    ) -> PyResult<u64> {
+        let orders = orders.into_iter().map(|leg| order_of((account, market), leg));
+        self.submit(&Command::PlaceList(PlaceList {
+            account: AccountId(account),
+            market: MarketId(market),
+            kind: variant(ListKind::from_u8(kind), "list kind", kind)?,
+            client_list_id: client_list_id.0,
+            orders: orders.collect::<PyResult<_>>()?,
+        }))
+    }
+
+    #[pyo3(signature = (account, market, order_id, client_order_id, new_client_order_id, restriction = -1))]
     fn cancel_order(
         &self,
         account: u32,
@@ -191,18 +217,69 @@ impl Engine {
         order_id: i64,
         client_order_id: ClientId,
         new_client_order_id: ClientId,
+        restriction: i8,
     ) -> PyResult<u64> {
-        self.submit(&Command::CancelOrder(CancelOrder {
+        let cancel = cancel_of((account, market), order_id, client_order_id, new_client_order_id, restriction)?;
+        self.submit(&Command::CancelOrder(cancel))
+    }
+
+    fn cancel_list(
+        &self,
+        account: u32,
+        market: u32,
+        list_id: i64,
+        client_list_id: ClientId,
+        new_client_order_id: ClientId,
+    ) -> PyResult<u64> {
+        self.submit(&Command::CancelList(CancelList {
             account: AccountId(account),
             market: MarketId(market),
-            order_id: u64::try_from(order_id).ok().map(OrderId),
-            client_order_id: client_order_id.0,
+            list_id: u64::try_from(list_id).ok().map(ListId),
+            client_list_id: client_list_id.0,
             new_client_order_id: new_client_order_id.0,
         }))
     }
 
-    fn cancel_all(&self, account: u32, market: u32) -> PyResult<u64> {
-        self.submit(&Command::CancelAll { account: AccountId(account), market: MarketId(market) })
+    #[pyo3(signature = (account, market, by_exchange = false))]
+    fn cancel_all(&self, account: u32, market: u32, by_exchange: bool) -> PyResult<u64> {
+        self.submit(&Command::CancelAll { account: AccountId(account), market: MarketId(market), by_exchange })
+    }
+
+    fn amend_order(
+        &self,
+        account: u32,
+        market: u32,
+        order_id: i64,
+        client_order_id: ClientId,
+        new_qty: u64,
+        new_client_order_id: ClientId,
+    ) -> PyResult<u64> {
+        self.submit(&Command::AmendOrder(AmendOrder {
+            account: AccountId(account),
+            market: MarketId(market),
+            order_id: u64::try_from(order_id).ok().map(OrderId),
+            client_order_id: client_order_id.0,
+            new_qty: Qty(new_qty),
+            new_client_order_id: new_client_order_id.0,
+        }))
+    }
+
+    #[allow(clippy::too_many_arguments)] // the cancel's, and the order
+    fn cancel_replace(
+        &self,
+        account: u32,
+        market: u32,
+        order_id: i64,
+        client_order_id: ClientId,
+        new_client_order_id: ClientId,
+        restriction: i8,
+        mode: u8,
+        order: Leg<'_>,
+    ) -> PyResult<u64> {
+        let cancel = cancel_of((account, market), order_id, client_order_id, new_client_order_id, restriction)?;
+        let mode = variant(ReplaceMode::from_u8(mode), "replace mode", mode)?;
+        let order = order_of((account, market), order)?;
+        self.submit(&Command::CancelReplace(Box::new(CancelReplace { cancel, mode, order })))
     }
 
     fn create_asset(&self, code: String, name: String, decimals: u8) -> PyResult<u64> {
@@ -231,9 +308,35 @@ impl Engine {
         self.submit(&Command::CreateAccount { name })
     }
 
-    fn update_account(&self, account: u32, can_trade: bool, fees: Option<(u32, u32)>) -> PyResult<u64> {
-        let fees = fees.map(fees_of);
-        self.submit(&Command::UpdateAccount { account: AccountId(account), can_trade, fees })
+    fn update_account(
+        &self,
+        account: u32,
+        can_trade: bool,
+        fees: Option<Rates>,
+        trade_group: Option<u32>,
+        permissions: u32,
+        discount: bool,
+    ) -> PyResult<u64> {
+        let (account, fees) = (AccountId(account), fees.map(fees_of));
+        self.submit(&Command::UpdateAccount { account, can_trade, fees, trade_group, permissions, discount })
+    }
+
+    fn update_exchange(&self, rules: &ExchangeRules) -> PyResult<u64> {
+        self.submit(&Command::UpdateExchange { rules: rules.to_core() })
+    }
+
+    fn set_asset_limit(&self, account: u32, asset: u32, limit: Big) -> PyResult<u64> {
+        let (account, asset) = (AccountId(account), AssetId(asset));
+        self.submit(&Command::SetAssetLimit { account, asset, limit: limit.into() })
+    }
+
+    fn set_reference_price(&self, market: u32, price: Option<u64>) -> PyResult<u64> {
+        self.submit(&Command::SetReferencePrice { market: MarketId(market), price: price.map(Price) })
+    }
+
+    fn set_sor(&self, base: u32, markets: Vec<u32>, account: u32) -> PyResult<u64> {
+        let markets = markets.into_iter().map(MarketId).collect();
+        self.submit(&Command::SetSor { base: AssetId(base), markets, account: AccountId(account) })
     }
 
     fn credit(&self, account: u32, asset: u32, amount: Big) -> PyResult<u64> {
@@ -290,6 +393,29 @@ impl Engine {
         self.read(py, |core| core.average_price(MarketId(market))).map(|price| price.0)
     }
 
+    fn reference_price(&self, py: Python<'_>, market: u32) -> Option<(u8, i64, u64)> {
+        let found = self.read(py, |core| core.reference_price(MarketId(market)))?;
+        Some((u8::from(found.is_computed), or_minus_one(found.price.map(|price| price.0)), found.changed_at.0))
+    }
+
+    fn exchange_rules(&self, py: Python<'_>) -> ExchangeRules {
+        self.read(py, |core| ExchangeRules::from(core.exchange_rules()))
+    }
+
+    fn asset_limits(&self, py: Python<'_>, account: u32) -> Vec<(u32, Big)> {
+        self.read(py, |core| {
+            core.asset_limits(AccountId(account)).iter().map(|(asset, limit)| (asset.0, (*limit).into())).collect()
+        })
+    }
+
+    fn sors(&self, py: Python<'_>) -> Vec<SorRow> {
+        self.read(py, |core| {
+            let row =
+                |sor: SorView<'_>| (sor.base.0, sor.markets.iter().map(|market| market.0).collect(), sor.account.0);
+            core.sors().map(row).collect()
+        })
+    }
+
     fn funds(&self, py: Python<'_>) -> Vec<FundsRow> {
         let funds = self.read(py, Core::funds);
         let row = |sums: tandem_core::AssetFunds| {
@@ -335,38 +461,5 @@ impl Engine {
     #[pyo3(signature = (path, from_seq = 1, limit = 1000))]
     fn inspect<'py>(py: Python<'py>, path: &str, from_seq: u64, limit: usize) -> PyResult<Bound<'py, PyList>> {
         offline::inspect(py, path, from_seq, limit)
-    }
-}
-
-/// (account, market), (side, kind, time in force), (price, quantity, quote quantity), ...
-fn order_of(
-    (account, market): (u32, u32),
-    (side, kind, tif): (u8, u8, u8),
-    (price, qty, quote_qty): (u64, u64, Big),
-    client_order_id: ClientId,
-    stp: i8,
-    (strategy_id, strategy_type): (Option<i64>, Option<i32>),
-) -> PyResult<PlaceOrder> {
-    Ok(PlaceOrder {
-        account: AccountId(account),
-        market: MarketId(market),
-        side: variant(Side::from_u8(side), "side", side)?,
-        kind: variant(OrderKind::from_u8(kind), "order kind", kind)?,
-        tif: variant(TimeInForce::from_u8(tif), "time in force", tif)?,
-        price: Price(price),
-        qty: Qty(qty),
-        quote_qty: quote_qty.into(),
-        client_order_id: client_order_id.0,
-        stp: stp_of(stp)?,
-        strategy_id,
-        strategy_type,
-    })
-}
-
-fn stp_of(stp: i8) -> PyResult<Option<SelfTradePrevention>> {
-    match u8::try_from(stp) {
-        Err(_) if stp == -1 => Ok(None),
-        Err(_) => Err(PyValueError::new_err("stp is -1 or a mode")),
-        Ok(stp) => variant(SelfTradePrevention::from_u8(stp), "self-trade prevention", stp).map(Some),
     }
 }

@@ -6,6 +6,7 @@ mod engine;
 mod events;
 mod numbers;
 mod offline;
+mod orders;
 mod records;
 mod reference;
 mod results;
@@ -18,9 +19,14 @@ mod _engine {
     #[pymodule_export]
     use crate::engine::{Engine, EngineError, Overloaded};
     #[pymodule_export]
-    use crate::events::{Credited, Debited, OrderAccepted, OrderClosed, ReferenceChanged, SelfTradePrevented, Traded};
+    use crate::events::{
+        Allocated, CancelReplaced, Credited, Debited, ListAccepted, ListClosed, OrderAccepted, OrderAmended,
+        OrderClosed, OrderExtra, OrderReleased, ReferenceChanged, SelfTradePrevented, Traded, TrailingStarted,
+    };
     #[pymodule_export]
-    use crate::reference::{Account, Asset, Market, MarketRules, OpenOrder};
+    use crate::orders::Terms;
+    #[pymodule_export]
+    use crate::reference::{Account, Asset, ExchangeRules, Market, MarketRules, OpenOrder, OpenOrderList};
     #[pymodule_export]
     use crate::results::{Batch, BookChange, CommandResult};
 

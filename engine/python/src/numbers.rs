@@ -90,9 +90,22 @@ pub fn variant<T>(found: Option<T>, what: &'static str, number: u8) -> PyResult<
     found.ok_or_else(|| PyValueError::new_err(format!("no {what} has number {number}")))
 }
 
-/// (maker, taker) rates.
-pub fn fees_of(rates: (u32, u32)) -> Fees {
-    Fees { maker: RateE8(rates.0), taker: RateE8(rates.1) }
+/// (maker, taker, buyer, seller) rates.
+pub type Rates = (u32, u32, u32, u32);
+
+/// See [`Rates`].
+pub fn fees_of((maker, taker, buyer, seller): Rates) -> Fees {
+    Fees { maker: RateE8(maker), taker: RateE8(taker), buyer: RateE8(buyer), seller: RateE8(seller) }
+}
+
+/// See [`Rates`].
+pub fn rates_of(fees: &Fees) -> Rates {
+    (fees.maker.0, fees.taker.0, fees.buyer.0, fees.seller.0)
+}
+
+/// -1 where there is none.
+pub fn or_minus_one(number: Option<u64>) -> i64 {
+    number.map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// A level's total as the API shows it: its bound is 2^63 - 1.

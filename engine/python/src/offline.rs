@@ -2,12 +2,13 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use tandem_core::command::{CancelOrder, Command, PlaceOrder};
+use tandem_core::command::{AmendOrder, CancelList, CancelOrder, Command, PlaceList, PlaceOrder};
 use tandem_node::offline::{self, FundsOf, Inspected, Problem, Verified};
 
 use crate::engine::EngineError;
-use crate::numbers::{Big, ClientId};
-use crate::reference::MarketRules;
+use crate::numbers::{Big, ClientId, rates_of};
+use crate::orders::Terms;
+use crate::reference::{ExchangeRules, MarketRules};
 
 /// See the stub.
 pub fn verify<'py>(py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyDict>> {
@@ -110,9 +111,12 @@ fn command_fields<'py>(py: Python<'py>, command: &Command) -> PyResult<(&'static
             ("SetMarketStatus", fields!(py, "market": market.0, "status": *status as u8))
         }
         Command::CreateAccount { name } => ("CreateAccount", fields!(py, "name": name)),
-        Command::UpdateAccount { account, can_trade, fees } => {
-            let fees = fees.map(|fees| (fees.maker.0, fees.taker.0));
-            ("UpdateAccount", fields!(py, "account": account.0, "can_trade": can_trade, "fees": fees))
+        Command::UpdateAccount { account, can_trade, fees, trade_group, permissions, discount } => {
+            let rights = fields!(
+                py, "account": account.0, "can_trade": can_trade, "fees": fees.as_ref().map(rates_of),
+                "trade_group": trade_group, "permissions": permissions, "discount": discount,
+            );
+            ("UpdateAccount", rights)
         }
         Command::Credit { account, asset, amount } => {
             ("Credit", fields!(py, "account": account.0, "asset": asset.0, "amount": Big::from(*amount)))
@@ -120,9 +124,30 @@ fn command_fields<'py>(py: Python<'py>, command: &Command) -> PyResult<(&'static
         Command::Debit { account, asset, amount } => {
             ("Debit", fields!(py, "account": account.0, "asset": asset.0, "amount": Big::from(*amount)))
         }
+        Command::UpdateExchange { rules } => ("UpdateExchange", fields!(py, "rules": ExchangeRules::from(rules))),
+        Command::SetAssetLimit { account, asset, limit } => {
+            ("SetAssetLimit", fields!(py, "account": account.0, "asset": asset.0, "limit": Big::from(*limit)))
+        }
+        Command::SetReferencePrice { market, price } => {
+            ("SetReferencePrice", fields!(py, "market": market.0, "price": price.map(|price| price.0)))
+        }
+        Command::SetSor { base, markets, account } => {
+            let markets: Vec<u32> = markets.iter().map(|market| market.0).collect();
+            ("SetSor", fields!(py, "base": base.0, "markets": markets, "account": account.0))
+        }
         Command::PlaceOrder(order) => ("PlaceOrder", place_fields(py, order)?),
         Command::CancelOrder(cancel) => ("CancelOrder", cancel_fields(py, cancel)?),
-        Command::CancelAll { account, market } => ("CancelAll", fields!(py, "account": account.0, "market": market.0)),
+        Command::CancelAll { account, market, by_exchange } => {
+            ("CancelAll", fields!(py, "account": account.0, "market": market.0, "by_exchange": by_exchange))
+        }
+        Command::PlaceList(list) => ("PlaceList", list_fields(py, list)?),
+        Command::CancelList(cancel) => ("CancelList", cancel_list_fields(py, cancel)?),
+        Command::AmendOrder(amend) => ("AmendOrder", amend_fields(py, amend)?),
+        Command::CancelReplace(both) => {
+            let (cancel, order) = (cancel_fields(py, &both.cancel)?, place_fields(py, &both.order)?);
+            ("CancelReplace", fields!(py, "cancel": cancel, "mode": both.mode as u8, "order": order))
+        }
+        Command::RunReleases => ("RunReleases", PyDict::new(py)),
     })
 }
 
@@ -141,6 +166,7 @@ fn place_fields<'py>(py: Python<'py>, order: &PlaceOrder) -> PyResult<Bound<'py,
         "stp": order.stp.map_or(-1, |mode| mode as i8),
         "strategy_id": order.strategy_id,
         "strategy_type": order.strategy_type,
+        "terms": order.terms.as_deref().map(Terms::from),
     ))
 }
 
@@ -152,5 +178,41 @@ fn cancel_fields<'py>(py: Python<'py>, cancel: &CancelOrder) -> PyResult<Bound<'
         "order_id": cancel.order_id.map(|id| id.0),
         "client_order_id": ClientId(cancel.client_order_id),
         "new_client_order_id": ClientId(cancel.new_client_order_id),
+        "restriction": cancel.restriction.map_or(-1, |restriction| restriction as i8),
+    ))
+}
+
+fn list_fields<'py>(py: Python<'py>, list: &PlaceList) -> PyResult<Bound<'py, PyDict>> {
+    let orders = list.orders.iter().map(|order| place_fields(py, order)).collect::<PyResult<Vec<_>>>()?;
+    Ok(fields!(
+        py,
+        "account": list.account.0,
+        "market": list.market.0,
+        "kind": list.kind as u8,
+        "client_list_id": ClientId(list.client_list_id),
+        "orders": orders,
+    ))
+}
+
+fn cancel_list_fields<'py>(py: Python<'py>, cancel: &CancelList) -> PyResult<Bound<'py, PyDict>> {
+    Ok(fields!(
+        py,
+        "account": cancel.account.0,
+        "market": cancel.market.0,
+        "list_id": cancel.list_id.map(|id| id.0),
+        "client_list_id": ClientId(cancel.client_list_id),
+        "new_client_order_id": ClientId(cancel.new_client_order_id),
+    ))
+}
+
+fn amend_fields<'py>(py: Python<'py>, amend: &AmendOrder) -> PyResult<Bound<'py, PyDict>> {
+    Ok(fields!(
+        py,
+        "account": amend.account.0,
+        "market": amend.market.0,
+        "order_id": amend.order_id.map(|id| id.0),
+        "client_order_id": ClientId(amend.client_order_id),
+        "new_qty": amend.new_qty.0,
+        "new_client_order_id": ClientId(amend.new_client_order_id),
     ))
 }

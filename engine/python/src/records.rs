@@ -31,7 +31,7 @@ macro_rules! record {
     };
     (@class $(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ }) => {
         $(#[$doc])*
-        #[pyclass(frozen, get_all, eq, hash, module = "tandem._engine")]
+        #[pyclass(frozen, get_all, eq, hash, from_py_object, module = "tandem._engine")]
         #[derive(Clone, PartialEq, Eq, Hash)]
         #[allow(missing_docs)] // the stub describes the fields
         pub struct $name { $(pub $field: $type),+ }

@@ -1,10 +1,14 @@
-//! Assets, markets, accounts and open orders.
+//! Assets, markets, accounts, rules, open orders and lists.
 
 use pyo3::prelude::*;
-use tandem_core::types::{MarketRules as CoreRules, MinNotional, Notional, Price, Qty, SelfTradePrevention};
+use tandem_core::types::{
+    AssetId, Discount, ExchangeRules as CoreExchangeRules, MarketRules as CoreRules, MinNotional, Notional,
+    PercentPrice, Price, PriceRange, Qty, RateE8, ReferenceRule, SelfTradePrevention, TrailingDelta,
+};
 use tandem_core::{self as core, MarketView};
 
-use crate::numbers::{Big, ClientId, fees_of, variant};
+use crate::events::OrderAccepted;
+use crate::numbers::{Big, ClientId, Rates, fees_of, or_minus_one, rates_of, variant};
 use crate::records::record;
 
 record!(
@@ -23,10 +27,35 @@ record!(
         notional: Option<(Big, bool, Big, bool)> = None,
         avg_price_mins: u8 = 5,
         max_num_orders: u32 = 200,
-        maker_rate_e8: u32 = 0,
-        taker_rate_e8: u32 = 0,
+        percent_price: Option<(u64, u64, u64, u64, bool)> = None,
+        iceberg_parts: u16 = 100,
+        max_num_algo_orders: u32 = 5,
+        max_num_iceberg_orders: u32 = 0,
+        max_num_order_lists: u32 = 20,
+        max_num_order_amends: u16 = 10,
+        max_position: Big = Big(0),
+        trailing_delta: Option<(u32, u32, u32, u32)> = None,
+        price_range: Option<(u64, u64, u64, u64)> = None,
+        reference: Option<(u32, u32)> = None,
+        kinds: u8 = 127,
+        features: u16 = 511,
+        permissions: u32 = 1,
+        fees: Rates = (0, 0, 0, 0),
+        special_fees: Rates = (0, 0, 0, 0),
+        tax_fees: Rates = (0, 0, 0, 0),
+        discount: bool = false,
         stp_default: u8 = 0,
-        stp_allowed: u8 = 31,
+        stp_allowed: u8 = 63,
+    }
+);
+record!(
+    /// What holds for the whole exchange.
+    new struct ExchangeRules {
+        max_num_orders: u32 = 0,
+        max_num_algo_orders: u32 = 0,
+        max_num_iceberg_orders: u32 = 0,
+        max_num_order_lists: u32 = 0,
+        discount: Option<(u32, u32)> = None,
     }
 );
 record!(
@@ -58,31 +87,37 @@ record!(
         id: u32,
         name: String,
         can_trade: bool,
-        fees: Option<(u32, u32)>,
+        fees: Option<Rates>,
+        trade_group: Option<u32>,
+        permissions: u32,
+        discount: bool,
     }
 );
 record!(
-    /// An order that rests.
-    struct OpenOrder {
-        order_id: u64,
+    /// An open order of any state.
+    new struct OpenOrder {
+        accepted: OrderAccepted,
+        left: u64,
+        prevented: u64 = 0,
+        filled: u64 = 0,
+        filled_quote: Big = Big(0),
+        accepted_us: u64,
+        working_us: i64 = -1,
+        trailing_us: i64 = -1,
+        updated_us: u64,
+        amends: u16 = 0,
+    }
+);
+record!(
+    /// A list of which at least one order is open.
+    new struct OpenOrderList {
+        list_id: u64,
         account: u32,
         market: u32,
-        side: u8,
         kind: u8,
-        tif: u8,
-        price: u64,
-        qty: u64,
-        quote_qty: Big,
-        client_order_id: ClientId,
-        stp: u8,
-        strategy_id: Option<i64>,
-        strategy_type: Option<i32>,
-        left: u64,
-        prevented: u64,
-        filled: u64,
-        filled_quote: Big,
+        client_list_id: ClientId,
+        orders: Vec<u64>,
         accepted_us: u64,
-        updated_us: u64,
     }
 );
 
@@ -112,7 +147,39 @@ impl MarketRules {
             notional,
             avg_price_mins: self.avg_price_mins,
             max_num_orders: self.max_num_orders,
-            fees: fees_of((self.maker_rate_e8, self.taker_rate_e8)),
+            percent_price: self.percent_price.map(|(bid_up, bid_down, ask_up, ask_down, by_side)| PercentPrice {
+                bid_up,
+                bid_down,
+                ask_up,
+                ask_down,
+                by_side,
+            }),
+            iceberg_parts: self.iceberg_parts,
+            max_num_algo_orders: self.max_num_algo_orders,
+            max_num_iceberg_orders: self.max_num_iceberg_orders,
+            max_num_order_lists: self.max_num_order_lists,
+            max_num_order_amends: self.max_num_order_amends,
+            max_position: self.max_position.into(),
+            trailing_delta: self.trailing_delta.map(|(above_min, above_max, below_min, below_max)| TrailingDelta {
+                above_min,
+                above_max,
+                below_min,
+                below_max,
+            }),
+            price_range: self.price_range.map(|(bid_up, bid_down, ask_up, ask_down)| PriceRange {
+                bid_up,
+                bid_down,
+                ask_up,
+                ask_down,
+            }),
+            reference: self.reference.map(|(count, width_ms)| ReferenceRule { count, width_ms }),
+            kinds: self.kinds,
+            features: self.features,
+            permissions: self.permissions,
+            fees: fees_of(self.fees),
+            special_fees: fees_of(self.special_fees),
+            tax_fees: fees_of(self.tax_fees),
+            discount: self.discount,
             stp_default: variant(stp_default, "self-trade prevention", self.stp_default)?,
             stp_allowed: self.stp_allowed,
         })
@@ -136,8 +203,23 @@ impl From<&CoreRules> for MarketRules {
             notional: rules.notional.map(notional),
             avg_price_mins: rules.avg_price_mins,
             max_num_orders: rules.max_num_orders,
-            maker_rate_e8: rules.fees.maker.0,
-            taker_rate_e8: rules.fees.taker.0,
+            percent_price: rules.percent_price.map(|p| (p.bid_up, p.bid_down, p.ask_up, p.ask_down, p.by_side)),
+            iceberg_parts: rules.iceberg_parts,
+            max_num_algo_orders: rules.max_num_algo_orders,
+            max_num_iceberg_orders: rules.max_num_iceberg_orders,
+            max_num_order_lists: rules.max_num_order_lists,
+            max_num_order_amends: rules.max_num_order_amends,
+            max_position: rules.max_position.into(),
+            trailing_delta: rules.trailing_delta.map(|t| (t.above_min, t.above_max, t.below_min, t.below_max)),
+            price_range: rules.price_range.map(|r| (r.bid_up, r.bid_down, r.ask_up, r.ask_down)),
+            reference: rules.reference.map(|rule| (rule.count, rule.width_ms)),
+            kinds: rules.kinds,
+            features: rules.features,
+            permissions: rules.permissions,
+            fees: rates_of(&rules.fees),
+            special_fees: rates_of(&rules.special_fees),
+            tax_fees: rates_of(&rules.tax_fees),
+            discount: rules.discount,
             stp_default: rules.stp_default as u8,
             stp_allowed: rules.stp_allowed,
         }
@@ -156,7 +238,10 @@ impl From<&core::Account> for Account {
             id: account.id.0,
             name: account.name.clone(),
             can_trade: account.can_trade,
-            fees: account.fees.map(|fees| (fees.maker.0, fees.taker.0)),
+            fees: account.fees.as_ref().map(rates_of),
+            trade_group: account.trade_group,
+            permissions: account.permissions,
+            discount: account.discount,
         }
     }
 }
@@ -177,28 +262,58 @@ impl From<MarketView<'_>> for Market {
     }
 }
 
+impl ExchangeRules {
+    /// Nothing to check.
+    pub fn to_core(&self) -> CoreExchangeRules {
+        CoreExchangeRules {
+            max_num_orders: self.max_num_orders,
+            max_num_algo_orders: self.max_num_algo_orders,
+            max_num_iceberg_orders: self.max_num_iceberg_orders,
+            max_num_order_lists: self.max_num_order_lists,
+            discount: self.discount.map(|(asset, rate)| Discount { asset: AssetId(asset), rate: RateE8(rate) }),
+        }
+    }
+}
+
+impl From<&CoreExchangeRules> for ExchangeRules {
+    fn from(rules: &CoreExchangeRules) -> Self {
+        Self {
+            max_num_orders: rules.max_num_orders,
+            max_num_algo_orders: rules.max_num_algo_orders,
+            max_num_iceberg_orders: rules.max_num_iceberg_orders,
+            max_num_order_lists: rules.max_num_order_lists,
+            discount: rules.discount.map(|discount| (discount.asset.0, discount.rate.0)),
+        }
+    }
+}
+
 impl From<&core::OpenOrder> for OpenOrder {
     fn from(order: &core::OpenOrder) -> Self {
         Self {
-            order_id: order.order_id.0,
-            account: order.account.0,
-            market: order.market.0,
-            side: order.side as u8,
-            kind: order.kind as u8,
-            tif: order.tif as u8,
-            price: order.price.0,
-            qty: order.qty.0,
-            quote_qty: order.quote_qty.into(),
-            client_order_id: ClientId(order.client_order_id),
-            stp: order.stp as u8,
-            strategy_id: order.strategy_id,
-            strategy_type: order.strategy_type,
+            accepted: OrderAccepted::from(&order.accepted),
             left: order.left.0,
             prevented: order.prevented.0,
             filled: order.filled.0,
             filled_quote: order.filled_quote.into(),
             accepted_us: order.accepted_at.0,
+            working_us: or_minus_one(order.working_at.map(|at| at.0)),
+            trailing_us: or_minus_one(order.trailing_at.map(|at| at.0)),
             updated_us: order.updated_at.0,
+            amends: order.amends,
+        }
+    }
+}
+
+impl From<&core::OpenOrderList> for OpenOrderList {
+    fn from(list: &core::OpenOrderList) -> Self {
+        Self {
+            list_id: list.list.0,
+            account: list.account.0,
+            market: list.market.0,
+            kind: list.kind as u8,
+            client_list_id: ClientId(list.client_list_id),
+            orders: list.orders.iter().map(|order| order.0).collect(),
+            accepted_us: list.accepted_at.0,
         }
     }
 }

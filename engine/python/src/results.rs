@@ -5,7 +5,7 @@ use pyo3::types::PyList;
 use tandem_core::event::Event;
 use tandem_node::batch::{self, BalanceNow, Level, Refusal};
 
-use crate::events::event_to_python;
+use crate::events::{event_to_python, reference_of};
 use crate::numbers::{Big, shown};
 use crate::records::record;
 
@@ -22,6 +22,8 @@ pub struct Batch {
     pub depth: Py<PyList>,
     /// Commands that never reached the log.
     pub refused: Py<PyList>,
+    /// Whether one of the events is a `ReferenceChanged`.
+    pub reference_changed: bool,
 }
 
 /// What came of one command. Most have no balances and many no events, so empty lists are only made on demand.
@@ -121,6 +123,7 @@ pub fn batch_to_python(py: Python<'_>, batch: &batch::Batch) -> PyResult<Py<Batc
         results: PyList::new(py, results)?.unbind(),
         depth: PyList::new(py, depth)?.unbind(),
         refused: PyList::new(py, refused.collect::<Vec<_>>())?.unbind(),
+        reference_changed: batch.events.iter().any(|event| reference_of(event).is_some()),
     };
     Py::new(py, made)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tandem_core::command::{CancelOrder, Command, PlaceOrder};
+use tandem_core::command::{AmendOrder, CancelOrder, Command, PlaceList, PlaceOrder};
 use tandem_core::types::{
-    AccountId, Amount, AssetId, ClientOrderId, Fees, MarketId, MarketRules, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce,
+    AccountId, Amount, AssetId, ClientOrderId, Fees, ListKind, MarketId, MarketRules, OrderId, OrderKind, Price, Qty,
+    SelfTradePrevention, Side, Terms, TimeInForce,
 };
 use tandem_journal::Storage;
 use tandem_journal::testing::FaultStorage;
@@ -84,15 +84,36 @@ fn rules() -> MarketRules {
         notional: None,
         avg_price_mins: 5,
         max_num_orders: 0,
+        percent_price: None,
+        iceberg_parts: 0,
+        max_num_algo_orders: 0,
+        max_num_iceberg_orders: 0,
+        max_num_order_lists: 0,
+        max_num_order_amends: 0,
+        max_position: Amount(0),
+        trailing_delta: None,
+        price_range: None,
+        reference: None,
+        kinds: 127,
+        features: 511,
+        permissions: 1,
         fees: Fees::default(),
+        special_fees: Fees::default(),
+        tax_fees: Fees::default(),
+        discount: false,
         stp_default: SelfTradePrevention::None,
-        stp_allowed: 31,
+        stp_allowed: 63,
     }
 }
 
 /// A limit order at so many ticks for so many lots.
 pub fn place(account: AccountId, side: Side, ticks: u64, lots: u64) -> Command {
-    Command::PlaceOrder(PlaceOrder {
+    Command::PlaceOrder(limit(account, side, ticks, lots))
+}
+
+/// The same, to be changed or put into a list.
+pub fn limit(account: AccountId, side: Side, ticks: u64, lots: u64) -> PlaceOrder {
+    PlaceOrder {
         account,
         market: MARKET,
         side,
@@ -105,7 +126,28 @@ pub fn place(account: AccountId, side: Side, ticks: u64, lots: u64) -> Command {
         stp: None,
         strategy_id: None,
         strategy_type: None,
-    })
+        terms: None,
+    }
+}
+
+/// Shows only so many lots of it.
+pub fn iceberg(order: PlaceOrder, lots: u64) -> PlaceOrder {
+    let terms = Terms { iceberg_qty: Qty(lots * 100), ..Terms::default() };
+    PlaceOrder { terms: Some(Box::new(terms)), ..order }
+}
+
+/// Becomes MARKET when the price moves to so many ticks against the position.
+pub fn stop(order: PlaceOrder, ticks: u64) -> PlaceOrder {
+    let terms = Terms { stop_price: Price(ticks * 1_000_000), ..Terms::default() };
+    PlaceOrder { kind: OrderKind::StopLoss, price: Price(0), terms: Some(Box::new(terms)), ..order }
+}
+
+/// Both orders end when one of them is touched.
+pub fn oco(stop: PlaceOrder, maker: PlaceOrder) -> Command {
+    let maker = PlaceOrder { kind: OrderKind::LimitMaker, ..maker };
+    let (account, market) = (maker.account, maker.market);
+    let client_list_id = ClientOrderId::EMPTY;
+    Command::PlaceList(PlaceList { account, market, kind: ListKind::Oco, client_list_id, orders: vec![stop, maker] })
 }
 
 pub fn sell(ticks: u64, lots: u64) -> Command {
@@ -123,17 +165,40 @@ pub fn cancel(account: AccountId, order: u64) -> Command {
         order_id: Some(OrderId(order)),
         client_order_id: ClientOrderId::EMPTY,
         new_client_order_id: ClientOrderId::EMPTY,
+        restriction: None,
     })
 }
 
-/// The n-th of a stream of places, some of which trade, and cancels, some of which come too late.
+/// Lowers an order to so many lots.
+pub fn amend(account: AccountId, order: u64, lots: u64) -> Command {
+    Command::AmendOrder(AmendOrder {
+        account,
+        market: MARKET,
+        order_id: Some(OrderId(order)),
+        client_order_id: ClientOrderId::EMPTY,
+        new_qty: Qty(lots * 100),
+        new_client_order_id: ClientOrderId::EMPTY,
+    })
+}
+
+/// The n-th of a stream of places of all sorts, some of which trade, and cancels and amends, some of which come too late.
 pub fn nth_command(n: u64) -> Command {
     let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let (ticks, lots) = (90 + mixed % 20, 1 + mixed / 32 % 9);
+    let (one, order) = (mixed / 65_536 % 16, 1 + mixed % n.max(1));
     match mixed / 1024 % 5 {
-        0 => cancel(SELLER, 1 + mixed % n.max(1)),
-        1 => cancel(BUYER, 1 + mixed % n.max(1)),
+        0 if one == 0 => amend(SELLER, order, lots),
+        0 => cancel(SELLER, order),
+        1 if one == 0 => amend(BUYER, order, lots),
+        1 => cancel(BUYER, order),
+        2 | 3 if one == 0 => Command::PlaceOrder(iceberg(limit(SELLER, Side::Sell, ticks + 5, 9 * lots), lots)),
+        2 | 3 if one == 1 => Command::PlaceOrder(stop(limit(SELLER, Side::Sell, 0, lots), ticks - 5)),
+        2 | 3 if one == 2 => {
+            oco(stop(limit(SELLER, Side::Sell, 0, lots), ticks - 5), limit(SELLER, Side::Sell, ticks + 5, lots))
+        }
         2 | 3 => sell(ticks + 5, lots),
+        _ if one == 0 => Command::PlaceOrder(iceberg(limit(BUYER, Side::Buy, ticks, 9 * lots), lots)),
+        _ if one == 1 => Command::PlaceOrder(stop(limit(BUYER, Side::Buy, 0, lots), ticks + 5)),
         _ => buy(ticks, lots + 4),
     }
 }
