@@ -1,0 +1,1 @@
+"""Every order, trade and movement for ever: the log told into SQL, and read from there."""
