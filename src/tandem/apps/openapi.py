@@ -82,9 +82,14 @@ _INTRODUCTION = (
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """An operation whose answer nobody has described yet may answer anything; a test finds it."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in sorted(operations, key=lambda o: (o.path, o.http_method)):
+    served = sorted(operations, key=lambda o: (o.path, o.http_method))
+    twins = {(o.summary, o.params): o.ws_method for o in served if not o.path}
+    """Of operations that answer otherwise over the WebSocket API."""
+    for operation in served:
         if operation.path:
-            paths.setdefault(operation.path, {})[operation.http_method.lower()] = _operation(operation)
+            found = paths.setdefault(operation.path, {})[operation.http_method.lower()] = _operation(operation)
+            if method := operation.ws_method or twins.get((operation.summary, operation.params)):
+                found["x-ws-method"] = method
     return {
         "openapi": "3.1.0",
         "info": {
@@ -170,8 +175,6 @@ def _operation(operation: Operation) -> dict[str, Any]:
         found["x-weight-on-success"] = operation.weight_on_success
     if operation.order_count:
         found["x-order-count"] = operation.order_count
-    if operation.ws_method:
-        found["x-ws-method"] = operation.ws_method
     return found
 
 
