@@ -89,12 +89,15 @@ class Observer:
         for param in operation.params:
             if param.kind is Kind.ENUM and param.name in values:
                 self._note(f"{_enum(operation, param.name)} {values[param.name]}")
-        for field, value in _SHOWN.findall(answer):
-            self._note(f"{_FIELDS.get(field.decode(), field.decode())} {value.decode()}")
+        self._show(answer)
         asked = self._recorder.test, f"{operation.http_method} {operation.path}", frozenset(values)
         if asked not in self._compared and _is_ours(operation.handler):
             self._compared.add(asked)
             self._compare(operation, answer)
+
+    def _show(self, answer: bytes) -> None:
+        for field, value in _SHOWN.findall(answer):
+            self._note(f"{_FIELDS.get(field.decode(), field.decode())} {value.decode()}")
 
     def _compare(self, operation: Operation, answer: bytes) -> None:
         """With the OpenAPI document."""
@@ -108,6 +111,8 @@ class Observer:
         if self._recorder.test.startswith("tests/domain/") or error.name not in ERRORS:
             return
         self._note(f"error {error.code} {template(error)}")
+        if error.data is not None:
+            self._show(orjson.dumps(error.data))
         if error.message.startswith("Filter failure: "):
             self._note(f"filter {error.message.removeprefix('Filter failure: ')}")
 
