@@ -11,8 +11,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use support::{ACCOUNTS, Random, command, opening, rules};
-use tandem_core::codec::{DecodeError, decode, encode};
-use tandem_core::command::{CancelOrder, Command, Origin, PlaceOrder};
+use tandem_core::codec::{DecodeError, VERSION, decode, encode, older_version};
+use tandem_core::command::{CancelOrder, Command, Origin, PlaceList, PlaceOrder};
 use tandem_core::types::*;
 
 fn encoded(origin: Origin, command: &Command) -> Vec<u8> {
@@ -49,7 +49,7 @@ fn every_command_survives_its_encoding() {
         kinds.insert(bytes[1]);
         assert_eq!(decode(&bytes), Ok((origin, command.clone())));
     }
-    assert_eq!(kinds.into_iter().collect::<Vec<u8>>(), (1..=12).collect::<Vec<u8>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<u8>>(), (1..=21).collect::<Vec<u8>>());
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn random_bytes_never_panic() {
         let len = random.below(90) as usize;
         let mut bytes: Vec<u8> = (0..len).map(|_| random.below(256) as u8 >> random.below(8)).collect();
         if len > 2 {
-            bytes[0] = 1;
-            bytes[1] = random.below(14) as u8;
+            bytes[0] = VERSION;
+            bytes[1] = random.below(24) as u8;
         }
         decoded += usize::from(decode(&bytes).is_ok());
     }
@@ -120,9 +120,10 @@ fn the_format_is_the_one_in_the_specification() {
         stp: Some(SelfTradePrevention::Decrement),
         strategy_id: Some(-2),
         strategy_type: Some(1_000_000),
+        terms: None,
     });
     let expected: Vec<u8> = [
-        &[1, 10][..],
+        &[2, 10][..],
         &[0x11, 0, 0, 0, 0, 0, 0, 0],
         &[0x22, 0, 0, 0, 0, 0, 0, 0],
         &[6, 0, 0, 0],
@@ -145,9 +146,102 @@ fn the_format_is_the_one_in_the_specification() {
         order_id: Some(OrderId(7)),
         client_order_id: ClientOrderId::EMPTY,
         new_client_order_id: ClientOrderId::new(b"z").unwrap(),
+        restriction: Some(CancelRestriction::OnlyPartiallyFilled),
     });
-    let expected: Vec<u8> =
-        [&[1, 11][..], &[0; 16], &[3, 0, 0, 0], &[0, 0, 0, 0], &[1], &[7, 0, 0, 0, 0, 0, 0, 0], &[0], &[1, b'z']]
-            .concat();
+    let expected: Vec<u8> = [
+        &[2, 11][..],
+        &[0; 16],
+        &[3, 0, 0, 0],
+        &[0, 0, 0, 0],
+        &[1],
+        &[7, 0, 0, 0, 0, 0, 0, 0],
+        &[0],
+        &[1, b'z'],
+        &[1, 1],
+    ]
+    .concat();
     assert_eq!(encoded(Origin::default(), &cancel), expected);
+}
+
+/// The second example of the specification.
+fn pegged_stop() -> PlaceOrder {
+    PlaceOrder {
+        account: AccountId(6),
+        market: MarketId(1),
+        side: Side::Buy,
+        kind: OrderKind::StopLossLimit,
+        tif: TimeInForce::Gtc,
+        price: Price(0),
+        qty: Qty(9),
+        quote_qty: Amount(0),
+        client_order_id: ClientOrderId::EMPTY,
+        stp: None,
+        strategy_id: None,
+        strategy_type: None,
+        terms: Some(Box::new(Terms {
+            stop_price: Price(7),
+            trailing_delta: 0,
+            iceberg_qty: Qty(3),
+            peg: Some(Peg { price: PegPrice::Market, offset: Some(2) }),
+            use_sor: false,
+        })),
+    }
+}
+
+#[test]
+fn terms_have_one_encoding_and_the_default_ones_none() {
+    let order = pegged_stop();
+    let expected: Vec<u8> = [
+        &[2, 10][..],
+        &[0; 16],
+        &[6, 0, 0, 0],
+        &[1, 0, 0, 0],
+        &[0, 4, 0, 8],
+        &[0; 8],
+        &[9, 0, 0, 0, 0, 0, 0, 0],
+        &[0; 16],
+        &[7, 0, 0, 0, 0, 0, 0, 0],
+        &[0; 4],
+        &[3, 0, 0, 0, 0, 0, 0, 0],
+        &[1, 1, 1, 2],
+        &[0],
+        &[0],
+    ]
+    .concat();
+    assert_eq!(encoded(Origin::default(), &Command::PlaceOrder(order.clone())), expected);
+    let default = PlaceOrder { terms: Some(Box::default()), ..order };
+    let bytes = encoded(Origin::default(), &Command::PlaceOrder(default));
+    assert_eq!(decode(&bytes), Err(DecodeError::FieldInvalid));
+}
+
+#[test]
+fn a_list_of_more_orders_than_bytes_is_refused_and_the_longest_legal_one_fits() {
+    let mut orders = vec![pegged_stop(); 3];
+    for order in &mut orders {
+        order.client_order_id = ClientOrderId::new(&[b'x'; CLIENT_ORDER_ID_MAX]).unwrap();
+        (order.stp, order.strategy_id, order.strategy_type) = (Some(SelfTradePrevention::Transfer), Some(1), Some(2));
+    }
+    let list = PlaceList {
+        account: AccountId(6),
+        market: MarketId(1),
+        kind: ListKind::Otoco,
+        client_list_id: ClientOrderId::new(&[b'y'; CLIENT_ORDER_ID_MAX]).unwrap(),
+        orders,
+    };
+    let mut bytes = encoded(Origin::default(), &Command::PlaceList(list));
+    assert!(bytes.len() < 4096, "{}", bytes.len());
+    // Behind version, kind, origin, account, market, kind and the list's id of 1 + 36 bytes.
+    let count = 18 + 9 + 37;
+    assert_eq!(bytes[count..count + 4], [3, 0, 0, 0]);
+    bytes[count..count + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(decode(&bytes), Err(DecodeError::Short));
+}
+
+#[test]
+fn an_older_command_is_known_as_one() {
+    assert_eq!(older_version(&[1, 10, 0]), Some(1));
+    assert_eq!(decode(&[1; 60]), Err(DecodeError::VersionUnknown));
+    for payload in [&[][..], &[0], &[VERSION, 10], &[VERSION + 1]] {
+        assert_eq!(older_version(payload), None);
+    }
 }
