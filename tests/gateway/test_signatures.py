@@ -141,6 +141,8 @@ WRITINGS: dict[str, tuple[str, str, Any]] = {
     "signature in base64": (f"{TEXT}&signature={quote(base64.b64encode(bytes.fromhex(SIGNATURE)))}", "", -1022),
     "no signature": (TEXT, "", -1102),
     "an empty signature": (f"{TEXT}&signature=", "", -1102),
+    "a window that is too wide": (f"{TEXT.replace('Window=5000', 'Window=60001')}&{SIGNED}", "", -1102),
+    "more parameters than anything takes": ("&".join(f"p{n}=1" for n in range(65)), "", -1101),
     "no time": (f"{TEXT.partition('&timestamp')[0]}&{SIGNED}", "", -1102),
 }
 
