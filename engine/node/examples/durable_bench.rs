@@ -204,6 +204,7 @@ impl Stream {
             order_id: Some(order_id),
             client_order_id: ClientOrderId::EMPTY,
             new_client_order_id: ClientOrderId::EMPTY,
+            restriction: None,
         })
     }
 
@@ -226,6 +227,7 @@ impl Stream {
             stp: None,
             strategy_id: None,
             strategy_type: None,
+            terms: None,
         })
     }
 
@@ -254,9 +256,25 @@ fn setup() -> Vec<Command> {
         notional: None,
         avg_price_mins: 5,
         max_num_orders: 0,
-        fees: Fees { maker: RateE8(100_000), taker: RateE8(100_000) },
+        percent_price: None,
+        iceberg_parts: 0,
+        max_num_algo_orders: 0,
+        max_num_iceberg_orders: 0,
+        max_num_order_lists: 0,
+        max_num_order_amends: 0,
+        max_position: Amount(0),
+        trailing_delta: None,
+        price_range: None,
+        reference: None,
+        kinds: 127,
+        features: 511,
+        permissions: 1,
+        fees: Fees { maker: RateE8(100_000), taker: RateE8(100_000), ..Fees::default() },
+        special_fees: Fees::default(),
+        tax_fees: Fees::default(),
+        discount: false,
         stp_default: SelfTradePrevention::ExpireTaker,
-        stp_allowed: 31,
+        stp_allowed: 63,
     };
     let asset = |code: String| Command::CreateAsset { name: code.clone(), code, decimals: 8 };
     let mut commands = vec![asset("USDT".into())];

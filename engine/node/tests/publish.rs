@@ -4,85 +4,22 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::shared_log::{SharedLog, node_on};
 use common::*;
-use parking_lot::{Condvar, Mutex};
 use tandem_core::Core;
 use tandem_core::command::Command;
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{AccountId, Amount, Seq, Side, TimeUs};
 use tandem_journal::testing::FaultStorage;
 use tandem_node::batch::{BalanceNow, Batch, BookChange};
-use tandem_node::log::{AppendError, Entries, Log, Records, Space, Tail};
+use tandem_node::log::{Records, Tail};
 use tandem_node::node::{Fatal, Node, Settings, Start};
 use tandem_node::queue::SubmitError;
 use tandem_node::replica::Replica;
 use tandem_node::snapshots::Store;
 use tandem_node::stats::Stats;
-
-/// A log that several nodes append to and follow, like a partition of a broker.
-#[derive(Clone, Default)]
-struct SharedLog(Arc<(Mutex<Vec<Vec<u8>>>, Condvar)>);
-
-struct Writer {
-    log: SharedLog,
-    is_closed: Arc<AtomicBool>,
-}
-
-struct Follower {
-    log: SharedLog,
-    is_closed: Arc<AtomicBool>,
-    next: usize,
-}
-
-impl Log for Writer {
-    fn append(&mut self, entries: Entries, _: Space) -> Result<(), AppendError> {
-        self.log.0.0.lock().extend(entries.iter().map(|(_, payload)| payload.to_vec()));
-        self.log.0.1.notify_all();
-        Ok(())
-    }
-
-    fn has_room(&mut self) -> bool {
-        true
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        let _log = self.log.0.0.lock();
-        self.is_closed.store(true, Ordering::SeqCst);
-        self.log.0.1.notify_all();
-    }
-}
-
-impl Tail for Follower {
-    fn next(&mut self) -> Result<Option<Records>, String> {
-        let mut log = self.log.0.0.lock();
-        while log.len() == self.next {
-            if self.is_closed.load(Ordering::SeqCst) {
-                return Ok(None);
-            }
-            self.log.0.1.wait(&mut log);
-        }
-        let mut entries = Entries::default();
-        log[self.next..].iter().for_each(|payload| entries.push(0, false, payload));
-        let first_seq = self.next as u64 + 1;
-        self.next = log.len();
-        Ok(Some(entries.into_records(first_seq, 1, 0)))
-    }
-}
-
-fn node_on(log: &SharedLog, session: u64) -> Node {
-    let is_closed = Arc::new(AtomicBool::new(false));
-    let writer = Writer { log: log.clone(), is_closed: Arc::clone(&is_closed) };
-    let follower = Follower { log: log.clone(), is_closed, next: 0 };
-    let replica = Replica::new(Core::new(), 0, Some(session));
-    let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
-    let on_fatal = Arc::new(|fatal: Fatal| assert_eq!(Some(fatal), None));
-    let settings = Settings { session, queue_limit: 10_000, snapshot_every: 10, on_fatal };
-    Node::start(writer, follower, start, settings, Arc::new(Stats::default())).expect("the node starts")
-}
 
 #[test]
 fn nodes_on_one_log_come_to_one_digest_and_each_finds_its_own_results() {
@@ -109,9 +46,8 @@ fn a_command_that_the_log_holds_twice_is_applied_once() {
     let node = node_on(&log, 11);
     run(&node, setup());
     let first = run(&node, [sell(100, 1)])[0];
-    let again = log.0.0.lock().last().unwrap().clone();
-    log.0.0.lock().push(again);
-    log.0.1.notify_all();
+    let again = log.last();
+    log.push(again);
     let second = results(&node, 1)[0];
     assert_eq!((first.number, first.code), (8, None));
     assert_eq!((second.number, second.code), (8, Some(RejectCode::CommandRepeated)));
@@ -122,8 +58,7 @@ fn a_command_that_the_log_holds_twice_is_applied_once() {
 fn bytes_that_are_no_command_are_rejected_and_belong_to_nobody() {
     let log = SharedLog::default();
     let node = node_on(&log, 11);
-    log.0.0.lock().push(b"no command".to_vec());
-    log.0.1.notify_all();
+    log.push(b"no command".to_vec());
     let outcome = results(&node, 1)[0];
     assert_eq!((outcome.number, outcome.code), (0, Some(RejectCode::CommandNotUnderstood)));
 }
@@ -143,7 +78,7 @@ fn a_thread_that_panics_ends_the_node() {
     let fatals = Fatals::default();
     let noted = Arc::clone(&fatals);
     let log = SharedLog::default();
-    let writer = Writer { log, is_closed: Arc::default() };
+    let (writer, _) = log.ends(0);
     let replica = Replica::new(Core::new(), 0, Some(1));
     let start = Start { replica, replay: None, store: None, snapshot_seq: 0 };
     let on_fatal = Arc::new(move |fatal| noted.lock().push(fatal));
@@ -176,9 +111,7 @@ fn a_broken_state_ends_the_node_and_gets_into_no_snapshot() {
     for (core, is_broken) in [(sound, false), (core, true)] {
         let fatals = Fatals::default();
         let (noted, store) = (Arc::clone(&fatals), CountingStore::default());
-        let is_closed = Arc::<AtomicBool>::default();
-        let writer = Writer { log: SharedLog::default(), is_closed: Arc::clone(&is_closed) };
-        let follower = Follower { log: writer.log.clone(), is_closed, next: 0 };
+        let (writer, follower) = SharedLog::default().ends(0);
         let start = Start {
             replica: Replica::new(core, 0, Some(1)),
             replay: None,

@@ -1,6 +1,8 @@
 //! What the tests of the node share: commands, a shard in a storage, and waiting for results.
 #![allow(dead_code)] // every test file uses a part
 
+pub mod shared_log;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
