@@ -4,7 +4,8 @@ import pytest
 
 from tandem.domain.errors import ApiError, api_error
 from tandem.domain.trading import MarketStatus
-from tests.trading.rig import ALICE, BOB, BTCUSDT, Rig
+from tandem.platform.engine import MarketRules
+from tests.trading.rig import ALICE, BOB, BTCUSDT, RULES, Rig
 
 LIMIT = {
     "symbol": "BTCUSDT",
@@ -72,16 +73,11 @@ PLACING = [
     (LIMIT | {"quoteOrderQty": "1"}, -1106, unneeded("quoteOrderQty")),
     (STOP, -1106, unneeded("stopPrice")),
     (LIMIT | {"trailingDelta": "10"}, -1106, unneeded("trailingDelta")),
-    (LIMIT | {"icebergQty": "0.1"}, -1106, unneeded("icebergQty")),
-    (LIMIT | {"pegPriceType": "PRIMARY_PEG"}, -1106, unneeded("pegPriceType")),
+    (MARKET | {"icebergQty": "0.1"}, -1106, unneeded("icebergQty")),
     (MAKER | {"timeInForce": "GTC"}, -1106, unneeded("timeInForce")),
     (MARKET | {"timeInForce": "GTC"}, -1106, unneeded("timeInForce")),
     (MARKET | {"price": "20000"}, -1106, unneeded("price")),
     (MARKET | {"quoteOrderQty": "100"}, -1106, unneeded("quoteOrderQty")),
-    (STOP | {"type": "STOP_LOSS"}, -2010, "Stop loss orders are not supported for this symbol."),
-    (STOP | {"type": "STOP_LOSS_LIMIT"}, -2010, "Stop loss limit orders are not supported for this symbol."),
-    (STOP | {"type": "TAKE_PROFIT"}, -2010, "Take profit orders are not supported for this symbol."),
-    (STOP | {"type": "TAKE_PROFIT_LIMIT"}, -2010, "Take profit limit orders are not supported for this symbol."),
     (LIMIT | {"price": "0"}, -1013, "Filter failure: PRICE_FILTER"),
     (LIMIT | {"quantity": "0"}, -1013, "Filter failure: LOT_SIZE"),
     (without(MARKET, "quantity") | {"quoteOrderQty": "0"}, -2010, "Price * QTY is zero or less."),
@@ -92,11 +88,6 @@ PLACING = [
     (MARKET | {"quantity": "1001"}, -1013, "Filter failure: MARKET_LOT_SIZE"),
     (LIMIT | {"quantity": "51"}, -2010, "Account has insufficient balance for requested action."),
     (MARKET, -2010, "Order book liquidity is less than LOT_SIZE filter minimum quantity."),
-    (
-        LIMIT | {"selfTradePreventionMode": "TRANSFER"},
-        -1013,
-        "This symbol does not allow the specified self-trade prevention mode.",
-    ),
     (
         LIMIT | {"selfTradePreventionMode": "SOMETIMES"},
         -1130,
@@ -109,6 +100,13 @@ async def test_orders_are_refused_with_the_apis_own_words(rig: Rig) -> None:
     """In one test, since each has an engine of its own to start."""
     refused = [(order, *await refusal(rig, "order.place", **order)) for order, _, _ in PLACING]
     assert refused == PLACING
+
+
+async def test_a_market_may_not_allow_a_mode_of_self_trade_prevention(rig: Rig) -> None:
+    await rig.done(rig.engine.update_market(BTCUSDT, MarketRules(**(RULES | {"stp_allowed": 31}))))
+    order = LIMIT | {"selfTradePreventionMode": "TRANSFER"}
+    text = "This symbol does not allow the specified self-trade prevention mode."
+    assert await refusal(rig, "order.place", **order) == (-1013, text)
 
 
 async def refusal(rig: Rig, name: str, account: int = ALICE, **params: object) -> tuple[int, str]:
@@ -182,9 +180,9 @@ UNKNOWN = "Unknown order sent."
         ({"symbol": "BTCUSDT", "orderId": "1", "origClientOrderId": "other"}, -2011, UNKNOWN),
         ({"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "NEVER"}, -1145, "Invalid cancelRestrictions"),
         (
-            {"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "ONLY_NEW"},
-            -1020,
-            "This operation is not supported.",
+            {"symbol": "BTCUSDT", "orderId": "1", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"},
+            -2011,
+            "Order was not canceled due to cancel restrictions.",
         ),
     ],
 )
