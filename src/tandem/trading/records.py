@@ -40,7 +40,7 @@ class Amendment(msgspec.Struct, eq=False, gc=False):
     new_client_id: str
 
 
-class Extra(msgspec.Struct, eq=False, gc=False):
+class Extra(msgspec.Struct, gc=False):
     """What only some orders have. The defaults are what every plain order has."""
 
     stop_price: int = 0
