@@ -9,7 +9,7 @@ from tandem.domain.errors import ApiError
 from tandem.domain.trading import CloseReason
 from tandem.platform.engine import OrderExtra, TrailingStarted
 from tandem.trading import queries
-from tandem.trading.orders import Extra, Order
+from tandem.trading.records import Extra, Order
 from tests.trading.rig import ALICE, BOB, BTC, BTCUSDT, CAROL, running
 from tests.trading.told import (
     BNB,

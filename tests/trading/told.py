@@ -19,7 +19,7 @@ from tandem.platform.engine import (
     SelfTradePrevented,
     Traded,
 )
-from tandem.trading.orders import Order
+from tandem.trading.records import Order
 from tests.trading.rig import ALICE, BOB, BTC, BTCUSDT, RULES, USDT, Rig
 
 USDC, BNB = 2, 3

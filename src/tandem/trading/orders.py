@@ -30,7 +30,7 @@ from tandem.platform.engine import (
 )
 from tandem.platform.rate_limits import RateLimiter
 from tandem.trading import names
-from tandem.trading.lists import OrderList, OrderLists
+from tandem.trading.lists import OrderLists
 from tandem.trading.observer import Observer
 from tandem.trading.records import (
     WORKING,
@@ -42,27 +42,9 @@ from tandem.trading.records import (
     Fill,
     Order,
     PreventedMatch,
-    by_accepted_us,
-    by_order_id,
     execution_id,
 )
 from tandem.trading.retention import COMPACT_ABOVE, FairShare
-
-__all__ = [
-    "AccountOrders",
-    "Allocation",
-    "Amendment",
-    "Blotter",
-    "Extra",
-    "Fill",
-    "Observer",
-    "Order",
-    "OrderList",
-    "OrderView",
-    "PreventedMatch",
-    "by_accepted_us",
-    "by_order_id",
-]
 
 CLOSED_LIMIT = 200_000
 TRADES_LIMIT = 200_000

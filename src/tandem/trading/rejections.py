@@ -7,9 +7,7 @@ from tandem.trading import names
 from tandem.trading.lists import OrderList
 from tandem.trading.orders import OrderView
 from tandem.trading.records import Extra, Order
-
-Leg = tuple[int, int, int, int, int, int, str, int, int | None, int | None, Terms | None]
-"""A new order as `Engine.cancel_replace` and `Engine.place_list` take it."""
+from tandem.trading.tickets import Leg
 
 _DONE = -1
 
