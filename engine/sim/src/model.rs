@@ -4,22 +4,37 @@
 //! The lines that ask `self.bug(..)` plant a bug; without one they say what the rules say.
 
 mod admin;
+mod amend;
 mod average;
+mod cancel;
+mod fees;
+mod filters;
 mod judge;
+mod lists;
+mod locks;
 mod matching;
+mod plan;
+mod prevention;
+mod reference;
+mod releases;
+mod routing;
+mod triggers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tandem_core::command::{CancelOrder, Command, Origin};
-use tandem_core::event::{Event, OrderAccepted, OrderClosed};
+use tandem_core::command::{Command, Origin};
+use tandem_core::event::{AcceptedExtra, Event, OrderAccepted, OrderClosed};
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{
-    AccountId, AssetId, ClientOrderId, CloseReason, CloseStatus, FEE_ACCOUNT, Fees, MarketId, MarketRules,
-    MarketStatus, OrderId, Price, Seq, Side, TimeUs,
+    AccountId, AssetId, ClientOrderId, CloseReason, CloseStatus, ExchangeRules, FEE_ACCOUNT, Fees, ListId, ListKind,
+    MarketId, MarketRules, MarketStatus, OrderId, OrderKind, OrderState, PERMISSION_SPOT, Price, Qty, Seq, Side, Terms,
+    TimeUs,
 };
 
 use crate::generate::{Input, Step};
 use crate::planted::Planted;
+use admin::Changes;
+use releases::Release;
 
 type Outcome = Result<Vec<Event>, RejectCode>;
 
@@ -59,13 +74,27 @@ pub struct Account {
     pub can_trade: bool,
     /// Its own rates.
     pub fees: Option<Fees>,
+    /// Accounts of one group do not trade with each other.
+    pub trade_group: Option<u32>,
+    /// Bits.
+    pub permissions: u32,
+    /// Pays in the discount asset where it can.
+    pub discount: bool,
 }
 
 /// An order that is open, or that is being matched.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Order {
-    /// As it came in.
+    /// As it came in, with the quantity and the client order id of now; `extra` is always `None` here.
     pub accepted: OrderAccepted,
+    /// As asked for.
+    pub terms: Terms,
+    /// Its list.
+    pub list: Option<ListId>,
+    /// Where it is.
+    pub state: OrderState,
+    /// What its peg came to; 0: no peg, or not known yet.
+    pub pegged: u64,
     /// What is still open.
     pub left: u64,
     /// What has filled.
@@ -74,23 +103,94 @@ pub struct Order {
     pub filled_quote: i128,
     /// What self-trade prevention took off.
     pub prevented: u64,
+    /// How often it was amended.
+    pub amends: u16,
     /// When it was accepted.
     pub accepted_at: TimeUs,
-    /// When it last filled or lost something.
+    /// When it began to work.
+    pub working_at: Option<TimeUs>,
+    /// When it began to follow the price.
+    pub trailing_at: Option<TimeUs>,
+    /// When something last happened to it.
     pub updated_at: TimeUs,
-    /// Its place among orders of one price: the order id (a planted bug changes it).
+    /// Its trigger has fired; it waits in the queue of releases.
+    pub is_fired: bool,
+    /// What it follows: the best last price since it began.
+    pub extreme: Option<u64>,
+    /// What of it the book shows.
+    pub shown: u64,
+    /// What a BUY that does not work yet is locked by.
+    need_price: u64,
+    /// What the ledger holds for it.
+    locked: i128,
+    /// Its place among orders of one price: when it, or its present part, joined them.
     place: u64,
 }
 
-/// A trade, as far as the average price cares.
+impl Order {
+    /// Its id.
+    pub const fn id(&self) -> OrderId {
+        self.accepted.order_id
+    }
+
+    /// The price it works at.
+    pub const fn limit(&self) -> u64 {
+        if self.pegged > 0 { self.pegged } else { self.accepted.price.0 }
+    }
+
+    const fn works_as(&self) -> OrderKind {
+        self.accepted.kind.works_as()
+    }
+
+    /// Whether it is in the book.
+    pub fn is_working(&self) -> bool {
+        self.state == OrderState::Working
+    }
+
+    /// As it is told, with what it has beyond plain orders.
+    pub fn told(&self) -> OrderAccepted {
+        let is_plain = self.terms == Terms::default() && self.list.is_none() && self.is_working();
+        let extra =
+            AcceptedExtra { terms: self.terms, list: self.list, pegged_price: Price(self.pegged), state: self.state };
+        OrderAccepted { extra: (!is_plain).then(|| Box::new(extra)), ..self.accepted.clone() }
+    }
+
+    /// What is shown when a new part is.
+    fn part(&self) -> u64 {
+        if self.terms.iceberg_qty.0 > 0 { self.left.min(self.terms.iceberg_qty.0) } else { self.left }
+    }
+}
+
+/// An open list.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Its id.
+    pub id: ListId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub market: MarketId,
+    /// What it is made of.
+    pub kind: ListKind,
+    /// Empty: none.
+    pub client_list_id: ClientOrderId,
+    /// All of its orders, open or not.
+    pub orders: Vec<OrderId>,
+    /// When it was accepted.
+    pub accepted_at: TimeUs,
+    /// What its working order bought, locked for the pending ones.
+    proceeds: i128,
+}
+
+/// A trade, as far as the average and the reference price care.
 #[derive(Clone, Copy, Debug)]
 struct Trade {
-    minute: u64,
+    time: TimeUs,
     price: u64,
     qty: u64,
 }
 
-/// A market with its book: every open order, in no order that matters.
+/// A market with every open order, in no order that matters.
 #[derive(Clone, Debug)]
 pub struct Market {
     /// Unique.
@@ -103,14 +203,28 @@ pub struct Market {
     pub rules: MarketRules,
     /// Open or not.
     pub status: MarketStatus,
-    /// Every open order.
+    /// Every open order of any state.
     pub orders: Vec<Order>,
     /// Changes of the book so far.
     pub version: u64,
     trades: Vec<Trade>,
     prevented_matches: u64,
+    allocations: u64,
+    /// What was said of the reference price from outside, if anything, and when.
+    reference_said: Option<(Option<Price>, TimeUs)>,
+    /// Trades before this one are not in the reference price.
+    reference_from: usize,
     /// Client order ids ever used, for a planted bug.
     client_ids_ever: BTreeSet<(AccountId, ClientOrderId)>,
+}
+
+/// A smart order routing group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sor {
+    /// As given.
+    pub markets: Vec<MarketId>,
+    /// Stands between the books.
+    pub account: AccountId,
 }
 
 /// The last command seen of a session.
@@ -132,8 +246,19 @@ pub struct Model {
     pub markets: Vec<Market>,
     /// By id; 0 collects the fees.
     pub accounts: Vec<Account>,
+    /// Of the whole exchange.
+    pub rules: ExchangeRules,
+    /// MAX_ASSET; none is 0.
+    pub asset_limits: BTreeMap<(AccountId, AssetId), u128>,
+    /// By base asset.
+    pub sors: BTreeMap<AssetId, Sor>,
+    /// Open lists.
+    pub lists: BTreeMap<ListId, List>,
+    releases: VecDeque<Release>,
     balances: BTreeMap<(AccountId, AssetId), Balance>,
     last_order: u64,
+    next_list: u64,
+    last_place: u64,
 }
 
 impl Default for Model {
@@ -145,7 +270,14 @@ impl Default for Model {
 impl Model {
     /// Nothing but the fee account.
     pub fn new() -> Self {
-        let fees = Account { name: "fees".into(), can_trade: false, fees: None };
+        let fees = Account {
+            name: "fees".into(),
+            can_trade: false,
+            fees: None,
+            trade_group: None,
+            permissions: PERMISSION_SPOT,
+            discount: false,
+        };
         Self {
             planted: None,
             time: TimeUs(0),
@@ -153,8 +285,15 @@ impl Model {
             assets: Vec::new(),
             markets: Vec::new(),
             accounts: vec![fees],
+            rules: ExchangeRules::default(),
+            asset_limits: BTreeMap::new(),
+            sors: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            releases: VecDeque::new(),
             balances: BTreeMap::new(),
             last_order: 0,
+            next_list: 0,
+            last_place: 0,
         }
     }
 
@@ -175,7 +314,11 @@ impl Model {
             return vec![Event::Rejected { code: RejectCode::CommandRepeated }];
         }
         match self.execute(command) {
-            Ok(events) => events,
+            Ok(mut events) => {
+                self.run_releases(&mut events);
+                debug_assert_eq!(self.planted.map_or_else(|| self.check_locks(), |_| Ok(())), Ok(()));
+                events
+            }
             Err(code) => {
                 self.sessions = before.unwrap_or_else(|| std::mem::take(&mut self.sessions));
                 if self.bug(Planted::RejectTakesOrderId) && matches!(command, Command::PlaceOrder(_)) {
@@ -229,12 +372,27 @@ impl Model {
             Command::UpdateMarket { market, rules } => self.update_market(*market, rules),
             Command::SetMarketStatus { market, status } => self.set_market_status(*market, *status),
             Command::CreateAccount { name } => self.create_account(name),
-            Command::UpdateAccount { account, can_trade, fees } => self.update_account(*account, *can_trade, *fees),
+            Command::UpdateAccount { account, can_trade, fees, trade_group, permissions, discount } => {
+                let (fees, trade_group) = (*fees, *trade_group);
+                let (can_trade, permissions, discount) = (*can_trade, *permissions, *discount);
+                self.update_account(*account, Changes { can_trade, fees, trade_group, permissions, discount })
+            }
+            Command::UpdateExchange { rules } => self.update_exchange(rules),
+            Command::SetAssetLimit { account, asset, limit } => self.set_asset_limit(*account, *asset, *limit),
+            Command::SetReferencePrice { market, price } => self.set_reference_price(*market, *price),
+            Command::SetSor { base, markets, account } => self.set_sor(*base, markets, *account),
             Command::Credit { account, asset, amount } => self.credit(*account, *asset, *amount),
             Command::Debit { account, asset, amount } => self.debit(*account, *asset, *amount),
             Command::PlaceOrder(order) => self.place(order),
             Command::CancelOrder(cancel) => self.cancel(cancel),
-            Command::CancelAll { account, market } => self.cancel_all(*account, *market),
+            Command::CancelAll { account, market, by_exchange } => self.cancel_all(*account, *market, *by_exchange),
+            Command::PlaceList(list) => self.place_list(list),
+            Command::CancelList(cancel) => self.cancel_list(cancel),
+            Command::AmendOrder(amend) => self.amend(amend),
+            Command::CancelReplace(replace) => self.cancel_replace(replace),
+            // The releases themselves follow every accepted command.
+            Command::RunReleases if self.releases.is_empty() => Err(RejectCode::NothingToRelease),
+            Command::RunReleases => Ok(Vec::new()),
         }
     }
 
@@ -264,12 +422,12 @@ impl Model {
         self.balances.entry((account, asset)).or_default()
     }
 
-    /// Total quantity by price, best first, of one side.
+    /// Total shown quantity by price, best first, of one side.
     pub fn depth(&self, market: MarketId, side: Side) -> Vec<(Price, u128)> {
         let mut levels: BTreeMap<Price, u128> = BTreeMap::new();
         for order in self.markets.get(market.0 as usize).map_or(&[][..], |market| &market.orders) {
-            if order.accepted.side == side {
-                *levels.entry(order.accepted.price).or_default() += u128::from(order.left);
+            if order.is_working() && order.accepted.side == side {
+                *levels.entry(Price(order.limit())).or_default() += u128::from(order.shown);
             }
         }
         match side {
@@ -293,86 +451,18 @@ impl Model {
         }
     }
 
-    fn lock(&mut self, order: &OrderAccepted, qty: u64) {
-        let (asset, amount) = self.needs(order.market, order.side, order.price.0, qty);
-        let balance = self.balance_mut(order.account, asset);
-        balance.free -= amount;
-        balance.locked += amount;
+    /// An open order of a market.
+    fn open(&self, market: MarketId, order_id: OrderId) -> Option<&Order> {
+        self.markets[market.0 as usize].orders.iter().find(|order| order.id() == order_id)
     }
 
-    fn unlock(&mut self, order: &OrderAccepted, qty: u64) {
-        let (asset, amount) = self.needs(order.market, order.side, order.price.0, qty);
-        let balance = self.balance_mut(order.account, asset);
-        balance.locked -= amount;
-        balance.free += amount;
+    fn open_mut(&mut self, market: MarketId, order_id: OrderId) -> Option<&mut Order> {
+        self.market_mut(market).orders.iter_mut().find(|order| order.id() == order_id)
     }
 
-    /// Takes an order out of the book and gives its lock back.
-    fn remove(&mut self, market: MarketId, order_id: OrderId) {
-        let book = self.market_mut(market);
-        if let Some(index) = book.orders.iter().position(|order| order.accepted.order_id == order_id) {
-            let order = book.orders.remove(index);
-            book.version += 1;
-            self.unlock(&order.accepted, order.left);
-        }
-    }
-
-    fn cancel(&mut self, cancel: &CancelOrder) -> Outcome {
-        self.account(cancel.account)?;
-        let market = self.market(cancel.market)?;
-        if cancel.order_id.is_none() && cancel.client_order_id.is_empty() {
-            return Err(RejectCode::OrderFieldsInvalid);
-        }
-        if self.bug(Planted::CancelNeedsOpenMarket) && market.status != MarketStatus::Trading {
-            return Err(RejectCode::MarketClosed);
-        }
-        let found = market.orders.iter().find(|order| {
-            let order = &order.accepted;
-            (order.account == cancel.account || self.bug(Planted::ForeignCancel))
-                && cancel.order_id.is_none_or(|id| id == order.order_id)
-                && (cancel.client_order_id.is_empty() || cancel.client_order_id == order.client_order_id)
-        });
-        let Some(order) = found.copied() else {
-            return self.cancel_of_no_order(cancel);
-        };
-        self.remove(cancel.market, order.accepted.order_id);
-        if self.bug(Planted::LockNotReleased) {
-            self.lock(&order.accepted, order.left);
-        }
-        Ok(vec![canceled(&order, cancel.new_client_order_id)])
-    }
-
-    fn cancel_of_no_order(&self, cancel: &CancelOrder) -> Outcome {
-        match cancel.order_id {
-            Some(order_id) if self.bug(Planted::CancelAckForDeadOrder) => Ok(vec![Event::OrderClosed(OrderClosed {
-                order_id,
-                account: cancel.account,
-                market: cancel.market,
-                status: CloseStatus::Canceled,
-                reason: CloseReason::User,
-                left: tandem_core::types::Qty(0),
-                client_order_id: cancel.client_order_id,
-                cancel_id: cancel.new_client_order_id,
-            })]),
-            _ => Err(RejectCode::OrderUnknown),
-        }
-    }
-
-    fn cancel_all(&mut self, account: AccountId, market: MarketId) -> Outcome {
-        self.account(account)?;
-        let mut own = self.market(market)?.orders.clone();
-        own.retain(|order| order.accepted.account == account);
-        own.sort_by_key(|order| order.accepted.order_id);
-        if self.bug(Planted::CancelAllBackwards) {
-            own.reverse();
-        }
-        if own.is_empty() {
-            return Err(RejectCode::OrderUnknown);
-        }
-        for order in &own {
-            self.remove(market, order.accepted.order_id);
-        }
-        Ok(own.iter().map(|order| canceled(order, ClientOrderId::EMPTY)).collect())
+    const fn next_place(&mut self) -> u64 {
+        self.last_place += 1;
+        self.last_place
     }
 
     /// Funds: for each asset, what the accounts have is what came in less what went out.
@@ -387,23 +477,6 @@ impl Model {
                     "funds of {}: in {} out {} but {sum} there",
                     asset.code, asset.credited, asset.debited
                 ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Locks: each account has locked exactly what its open orders need.
-    pub fn check_locks(&self) -> Result<(), String> {
-        let mut needed: BTreeMap<(AccountId, AssetId), i128> = BTreeMap::new();
-        for order in self.markets.iter().flat_map(|market| &market.orders) {
-            let accepted = &order.accepted;
-            let (asset, amount) = self.needs(accepted.market, accepted.side, accepted.price.0, order.left);
-            *needed.entry((accepted.account, asset)).or_default() += amount;
-        }
-        for (key, balance) in &self.balances {
-            let needed = needed.get(key).copied().unwrap_or_default();
-            if balance.free < 0 || balance.locked != needed {
-                return Err(format!("{key:?} has {balance:?} where open orders need {needed}"));
             }
         }
         Ok(())
@@ -425,10 +498,6 @@ impl Model {
     }
 }
 
-fn canceled(order: &Order, cancel_id: ClientOrderId) -> Event {
-    closed(order, CloseStatus::Canceled, CloseReason::User, cancel_id)
-}
-
 fn closed(order: &Order, status: CloseStatus, reason: CloseReason, cancel_id: ClientOrderId) -> Event {
     Event::OrderClosed(OrderClosed {
         order_id: order.accepted.order_id,
@@ -436,7 +505,7 @@ fn closed(order: &Order, status: CloseStatus, reason: CloseReason, cancel_id: Cl
         market: order.accepted.market,
         status,
         reason,
-        left: tandem_core::types::Qty(order.left),
+        left: Qty(order.left),
         client_order_id: order.accepted.client_order_id,
         cancel_id,
     })

@@ -9,7 +9,7 @@ const MINUTE_US: u64 = 60_000_000;
 
 /// A 256-bit sum: `high * 2^128 + low`.
 #[derive(Clone, Copy, Default)]
-struct Wide {
+pub(super) struct Wide {
     high: u128,
     low: u128,
 }
@@ -18,6 +18,18 @@ impl Wide {
     const fn plus(self, other: u128) -> Self {
         let (low, carry) = self.low.overflowing_add(other);
         Self { high: self.high + carry as u128, low }
+    }
+
+    pub(super) const fn product(left: u128, right: u64) -> Self {
+        let (low, mut high) = ((left & u64::MAX as u128) * right as u128, (left >> 64) * right as u128);
+        high += low >> 64;
+        Self { high: high >> 64, low: (high << 64) | (low & u64::MAX as u128) }
+    }
+
+    /// Rounded up; none: it does not fit.
+    pub(super) const fn divided_up(self, divisor: u128) -> Option<u128> {
+        let rounded = self.plus(divisor - 1);
+        if rounded.high < divisor { Some(rounded.divided_by(divisor)) } else { None }
     }
 
     /// Rounded down, by long division; the divisor is below 2^127 and the quotient fits 128 bits.
@@ -47,7 +59,7 @@ impl Model {
         let this_minute = self.minute();
         let (mut value, mut total) = (Wide::default(), 0_u128);
         for trade in market.trades.iter().rev() {
-            let age = this_minute - trade.minute;
+            let age = this_minute - trade.time.0 / MINUTE_US;
             if age > minutes || (age == minutes && !self.bug(Planted::WindowTooLong)) {
                 break;
             }
@@ -60,12 +72,7 @@ impl Model {
         u64::try_from(value.divided_by(total)).ok().map(Price)
     }
 
-    /// The price of the last trade.
-    pub fn last_price(&self, market: MarketId) -> Option<Price> {
-        self.markets.get(market.0 as usize)?.trades.last().map(|trade| Price(trade.price))
-    }
-
-    pub(super) const fn minute(&self) -> u64 {
+    const fn minute(&self) -> u64 {
         self.time.0 / MINUTE_US
     }
 }

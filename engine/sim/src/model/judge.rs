@@ -1,28 +1,45 @@
-//! What a new order is judged by, check after check, and the walk that plans MARKET and FOK orders.
+//! What a new order is judged by, check after check, in the order of the rules: group A and group B.
 
 use tandem_core::command::PlaceOrder;
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{
-    AccountId, FEE_ACCOUNT, MarketId, MarketStatus, OrderKind, SelfTradePrevention, Side, TimeInForce,
+    AccountId, AssetId, BIPS_ONE, FEE_ACCOUNT, Feature, MarketId, MarketStatus, OrderKind, OrderState, PEG_OFFSET_MAX,
+    PegPrice, SelfTradePrevention, Side, Terms, TimeInForce,
 };
 
-use super::admin::NUMBER_MAX;
-use super::{Market, Model, Order};
+use super::admin::{DELTA_ABOVE_MAX, NUMBER_MAX};
+use super::plan::Plan;
+use super::{Model, Order};
 use crate::planted::Planted;
 
-/// What matching would do to the opposite book.
-#[derive(Clone, Copy, Debug, Default)]
-struct Plan {
-    /// What it takes.
-    qty: u64,
-    /// What that costs.
-    cost: i128,
-    /// What DECREMENT takes off both sides (by quote amount only).
-    overlap: u64,
-    /// Self-trade prevention ended the walk or passed over a maker.
-    is_prevented: bool,
-    /// The walk ended because the amount, or the bound on the quantity, was used up.
-    is_used_up: bool,
+/// What an order is judged for.
+#[derive(Clone, Copy)]
+pub(super) struct Judging {
+    /// Where it goes if it passes.
+    pub(super) state: OrderState,
+    /// Its quantity is not known yet.
+    pub(super) is_unsized: bool,
+    /// The bounds on the number of orders are asked.
+    pub(super) is_counted: bool,
+}
+
+/// So many of each are to be placed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) orders: u64,
+    pub(super) contingent: u64,
+    pub(super) icebergs: u64,
+    pub(super) lists: u64,
+}
+
+/// The terms of an order, the default ones if it has none.
+pub(super) fn terms(order: &PlaceOrder) -> Terms {
+    order.terms.as_deref().copied().unwrap_or_default()
+}
+
+/// Where an order goes that is in no list.
+pub(super) const fn first_state(kind: OrderKind) -> OrderState {
+    if kind.is_contingent() { OrderState::Waiting } else { OrderState::Working }
 }
 
 impl Model {
@@ -31,321 +48,272 @@ impl Model {
     /// # Errors
     /// The reject.
     pub fn check_order(&self, order: &PlaceOrder) -> Result<u64, RejectCode> {
-        let account = self.account(order.account)?;
-        let market = self.market(order.market)?;
-        if !account.can_trade || order.account == FEE_ACCOUNT {
-            return Err(RejectCode::AccountMayNotTrade);
-        }
-        if market.status != MarketStatus::Trading && !self.bug(Planted::HaltTakesOrders) {
-            return Err(RejectCode::MarketClosed);
-        }
-        check_fields(order)?;
-        let stp = order.stp.unwrap_or(market.rules.stp_default);
-        if market.rules.stp_allowed & (1 << stp as u8) == 0 {
+        let pegged = self.check_alone(order)?;
+        self.check_b(order, pegged, first_state(order.kind), true)
+    }
+
+    /// Group A of an order that is in no list; gives its pegged price, 0 without.
+    pub(super) fn check_alone(&self, order: &PlaceOrder) -> Result<u64, RejectCode> {
+        self.check_a(order, Judging { state: first_state(order.kind), is_unsized: false, is_counted: true })
+    }
+
+    /// Group A; gives the pegged price, 0 without.
+    pub(super) fn check_a(&self, order: &PlaceOrder, judging: Judging) -> Result<u64, RejectCode> {
+        self.check_party(order.account, order.market)?;
+        check_fields(order, judging.is_unsized)?;
+        self.check_kind_and_features(order)?;
+        check_peg(order)?;
+        let rules = &self.market(order.market)?.rules;
+        if rules.stp_allowed & (1 << self.mode(order) as u8) == 0 {
             return Err(RejectCode::StpModeNotAllowed);
         }
-        check_price(market, order)?;
-        self.check_qty(market, order)?;
-        self.check_notional(market, order)?;
-        self.check_own_orders(market, order)?;
-        if order.kind == OrderKind::LimitMaker
-            && !self.bug(Planted::LimitMakerTakes)
-            && self.best(order.market, order.side.opposite()).is_some_and(|best| self.crosses(order, &best))
-        {
-            return Err(RejectCode::WouldTake);
+        let pegged = if judging.state == OrderState::Working { self.resolve_peg(order)? } else { 0 };
+        self.check_filters(order, pegged, judging.is_unsized)?;
+        if judging.is_counted {
+            let (contingent, icebergs) = (order.kind.is_contingent(), terms(order).iceberg_qty.0 > 0);
+            let counts = Counts { orders: 1, contingent: contingent.into(), icebergs: icebergs.into(), lists: 0 };
+            self.check_counts(order.account, order.market, counts)?;
         }
-        let (qty, plan) = match order.kind {
-            OrderKind::Market => self.check_liquidity(market, order, stp)?,
-            OrderKind::Limit | OrderKind::LimitMaker => (order.qty.0, Plan::default()),
+        Ok(pegged)
+    }
+
+    /// Group B; gives the quantity that the order is accepted with.
+    pub(super) fn check_b(
+        &self,
+        order: &PlaceOrder,
+        pegged: u64,
+        state: OrderState,
+        asks_client_id: bool,
+    ) -> Result<u64, RejectCode> {
+        if asks_client_id {
+            self.check_client_id(order)?;
+        }
+        self.check_last_and_best(order, pegged, state)?;
+        if state != OrderState::Working {
+            let (asset, need) = self.need_of(order)?;
+            self.check_free(order, asset, need)?;
+            return Ok(order.qty.0);
+        }
+        let (qty, plan) = match order.kind.works_as() {
+            OrderKind::Market => self.check_liquidity(order)?,
+            _ => (order.qty.0, Plan::default()),
         };
-        self.check_balance(market, order, &plan)?;
+        let (asset, needed) = self.gives_now(order, pegged, &plan);
+        self.check_free(order, asset, needed)?;
         Ok(qty)
     }
 
-    fn check_qty(&self, market: &Market, order: &PlaceOrder) -> Result<(), RejectCode> {
-        if order.qty.0 == 0 {
-            return Ok(());
-        }
-        let rules = &market.rules;
-        let max = if self.bug(Planted::QtyMaxExclusive) { rules.qty_max.0.saturating_sub(1) } else { rules.qty_max.0 };
-        if !is_within(order.qty.0, rules.qty_min.0, max, rules.lot_size.0) {
-            return Err(RejectCode::LotSizeFailed);
-        }
-        let (min, max, step) = (rules.market_qty_min.0, rules.market_qty_max.0, rules.market_lot_size.0);
-        if order.kind == OrderKind::Market && !is_within(order.qty.0, min, max, step) {
-            return Err(RejectCode::MarketLotSizeFailed);
-        }
-        Ok(())
-    }
-
-    fn check_notional(&self, market: &Market, order: &PlaceOrder) -> Result<(), RejectCode> {
-        let is_market = order.kind == OrderKind::Market;
-        let worth = if is_market {
-            self.worth_of_market_order(market, order)
-        } else {
-            Some(self.notional(market, order.price.0, order.qty.0))
-        };
-        if let Some(filter) = market.rules.min_notional {
-            let applies = !is_market || (filter.apply_to_market && filter.min.0 > 0);
-            if applies && worth.is_none_or(|worth| worth < filter.min.0 as i128) {
-                return Err(RejectCode::MinNotionalFailed);
+    /// What an order that works at once has to be covered by.
+    pub(super) fn gives_now(&self, order: &PlaceOrder, pegged: u64, plan: &Plan) -> (AssetId, i128) {
+        let market = &self.markets[order.market.0 as usize];
+        match (order.side, order.kind.works_as()) {
+            (Side::Buy, OrderKind::Market) => (market.quote, plan.cost + plan.transfer_cost),
+            (Side::Sell, OrderKind::Market) if order.quote_qty.0 > 0 => {
+                (market.base, i128::from(plan.qty) + i128::from(plan.transfer_qty))
             }
+            _ => self.needs(order.market, order.side, if pegged > 0 { pegged } else { order.price.0 }, order.qty.0),
         }
-        if let Some(filter) = market.rules.notional {
-            let min_applies = filter.min.0 > 0 && (!is_market || filter.apply_min_to_market);
-            let max_applies = filter.max.0 > 0 && (!is_market || filter.apply_max_to_market);
-            let is_too_small = min_applies && worth.is_none_or(|worth| worth < filter.min.0 as i128);
-            let is_too_large = max_applies && worth.is_none_or(|worth| worth > filter.max.0 as i128);
-            if is_too_small || is_too_large {
-                return Err(RejectCode::NotionalFailed);
-            }
-        }
-        Ok(())
     }
 
-    fn worth_of_market_order(&self, market: &Market, order: &PlaceOrder) -> Option<i128> {
-        if order.quote_qty.0 > 0 {
-            return Some(order.quote_qty.0 as i128);
+    /// The need of an order that does not work yet.
+    pub(super) fn need_of(&self, order: &PlaceOrder) -> Result<(AssetId, i128), RejectCode> {
+        let price = self.need_price(order.market, order.price.0, terms(order).stop_price.0);
+        match (order.side, price) {
+            (Side::Buy, None) => Err(RejectCode::LiquidityInsufficient),
+            (side, price) => Ok(self.need(order.market, side, price.unwrap_or(0), order.qty.0)),
         }
-        let average = if self.bug(Planted::NotionalByLastPrice) {
-            self.last_price(order.market)?
-        } else {
-            self.average_price(order.market)?
-        };
-        Some(self.notional(market, average.0, order.qty.0))
     }
 
-    fn check_own_orders(&self, market: &Market, order: &PlaceOrder) -> Result<(), RejectCode> {
-        let own = || market.orders.iter().filter(|open| open.accepted.account == order.account);
-        let max = u64::from(market.rules.max_num_orders);
-        let spare = u64::from(self.bug(Planted::MaxOrdersOffByOne));
-        if max != 0 && own().count() as u64 + 1 > max + spare {
-            return Err(RejectCode::MaxNumOrdersReached);
-        }
-        let id = order.client_order_id;
-        let is_stale = self.bug(Planted::ClientIdNeverFree) && market.client_ids_ever.contains(&(order.account, id));
-        if !id.is_empty() && (is_stale || own().any(|open| open.accepted.client_order_id == id)) {
-            return Err(RejectCode::ClientOrderIdInUse);
-        }
-        Ok(())
-    }
-
-    /// The quantity that a MARKET order is accepted with, and its plan.
-    fn check_liquidity(
-        &self,
-        market: &Market,
-        order: &PlaceOrder,
-        stp: SelfTradePrevention,
-    ) -> Result<(u64, Plan), RejectCode> {
-        let plan = self.plan(market, order, stp);
-        let (lot, by_quote) = (market.rules.lot_size.0, order.quote_qty.0 > 0);
-        if plan.qty == 0 {
-            let is_prevented = plan.overlap > 0 || (plan.is_prevented && !plan.is_used_up);
-            if !is_prevented {
-                return Err(RejectCode::LiquidityInsufficient);
-            }
-            let qty = if plan.overlap > 0 { plan.overlap } else { order.qty.0.max(lot) };
-            return Ok((qty, plan));
-        }
-        if plan.qty < lot || (by_quote && plan.qty < market.rules.qty_min.0) {
-            return Err(RejectCode::LiquidityInsufficient);
-        }
-        let qty = if by_quote { plan.qty + plan.overlap } else { order.qty.0 };
-        Ok((qty, plan))
-    }
-
-    fn check_balance(&self, market: &Market, order: &PlaceOrder, plan: &Plan) -> Result<(), RejectCode> {
-        let (asset, needed) = match (order.side, order.kind) {
-            (Side::Buy, OrderKind::Market) => (market.quote, plan.cost),
-            (Side::Sell, OrderKind::Market) if order.quote_qty.0 > 0 => (market.base, i128::from(plan.qty)),
-            _ => self.needs(order.market, order.side, order.price.0, order.qty.0),
-        };
+    fn check_free(&self, order: &PlaceOrder, asset: AssetId, needed: i128) -> Result<(), RejectCode> {
         let balance = self.balance(order.account, asset);
         let locked_counts = self.bug(Planted::SellCountsLocked) && order.side == Side::Sell;
         let available = if locked_counts { balance.free + balance.locked } else { balance.free };
         if available < needed { Err(RejectCode::BalanceInsufficient) } else { Ok(()) }
     }
 
-    /// Open orders of one side, in the order in which they would be taken.
-    pub(super) fn by_priority(&self, market: MarketId, side: Side) -> Vec<Order> {
-        let mut orders: Vec<Order> = self.markets[market.0 as usize].orders.clone();
-        orders.retain(|order| order.accepted.side == side);
-        orders.sort_by_key(|order| self.priority(order));
-        orders
+    /// The self-trade prevention mode of an order.
+    pub(super) fn mode(&self, order: &PlaceOrder) -> SelfTradePrevention {
+        order.stp.unwrap_or(self.markets[order.market.0 as usize].rules.stp_default)
     }
 
-    /// The order of one side that would be taken first.
-    pub(super) fn best(&self, market: MarketId, side: Side) -> Option<Order> {
-        let orders = &self.markets[market.0 as usize].orders;
-        let of_side = orders.iter().filter(|order| order.accepted.side == side);
-        of_side.min_by_key(|order| self.priority(order)).copied()
+    /// Who, where, and whether they may: checks 1 to 3.
+    pub(super) fn check_party(&self, account: AccountId, market: MarketId) -> Result<(), RejectCode> {
+        let who = self.account(account)?;
+        let market = self.market(market)?;
+        if !who.can_trade || account == FEE_ACCOUNT {
+            return Err(RejectCode::AccountMayNotTrade);
+        }
+        if who.permissions & market.rules.permissions == 0 {
+            return Err(RejectCode::MarketNotPermitted);
+        }
+        if market.status != MarketStatus::Trading && !self.bug(Planted::HaltTakesOrders) {
+            return Err(RejectCode::MarketClosed);
+        }
+        Ok(())
     }
 
-    /// Lower goes first: the better price, then the earlier order.
-    fn priority(&self, order: &Order) -> (u64, u64) {
-        let price = match order.accepted.side {
-            Side::Buy => u64::MAX - order.accepted.price.0,
-            Side::Sell => order.accepted.price.0,
+    pub(super) fn has(&self, market: MarketId, feature: Feature) -> bool {
+        self.markets[market.0 as usize].rules.features & (1 << feature as u16) != 0
+    }
+
+    fn check_kind_and_features(&self, order: &PlaceOrder) -> Result<(), RejectCode> {
+        let terms = terms(order);
+        if self.market(order.market)?.rules.kinds & (1 << order.kind as u8) == 0 {
+            return Err(RejectCode::OrderKindNotSupported);
+        }
+        let lacks = |wanted: bool, feature: Feature| wanted && !self.has(order.market, feature);
+        if lacks(terms.iceberg_qty.0 > 0, Feature::Iceberg) {
+            return Err(RejectCode::IcebergNotSupported);
+        }
+        if lacks(terms.trailing_delta > 0, Feature::Trailing) {
+            return Err(RejectCode::TrailingNotSupported);
+        }
+        if lacks(terms.peg.is_some(), Feature::Peg) {
+            return Err(RejectCode::PegNotSupported);
+        }
+        if lacks(order.quote_qty.0 > 0, Feature::QuoteQtyMarket) {
+            return Err(RejectCode::QuoteQtyNotSupported);
+        }
+        if terms.use_sor && self.sor_of(order.market).is_none() {
+            return Err(RejectCode::SorNotSupported);
+        }
+        Ok(())
+    }
+
+    /// The price of the level that the peg names; 0 without a peg.
+    fn resolve_peg(&self, order: &PlaceOrder) -> Result<u64, RejectCode> {
+        let Some(peg) = terms(order).peg else { return Ok(0) };
+        let side = match peg.price {
+            PegPrice::Primary => order.side,
+            PegPrice::Market => order.side.opposite(),
         };
-        let place = if self.bug(Planted::NewestFirst) { u64::MAX - order.place } else { order.place };
-        if self.bug(Planted::StaleBest) { (place, 0) } else { (price, place) }
+        let levels = self.depth(order.market, side);
+        let level = levels.get(usize::from(peg.offset.unwrap_or(0)));
+        level.map(|(price, _)| price.0).ok_or(RejectCode::PegUnresolved)
     }
 
-    /// Whether an incoming order takes a maker's price.
-    fn crosses(&self, order: &PlaceOrder, maker: &Order) -> bool {
-        self.crosses_at(order.kind, order.side, order.price.0, maker.accepted.price.0)
+    /// Check 17, and 5 of a list: bounds of the market, then of the exchange.
+    pub(super) fn check_counts(&self, account: AccountId, id: MarketId, new: Counts) -> Result<(), RejectCode> {
+        let rules = &self.market(id)?.rules;
+        let spare = u64::from(self.bug(Planted::MaxOrdersOffByOne));
+        let fits = |bound: u32, open: u64, new: u64| bound == 0 || new == 0 || open + new <= u64::from(bound);
+        let here = self.count_open(account, |market| market == id);
+        if rules.max_num_orders != 0 && here.orders + new.orders > u64::from(rules.max_num_orders) + spare {
+            return Err(RejectCode::MaxNumOrdersReached);
+        }
+        if !fits(rules.max_num_algo_orders, here.contingent, new.contingent) {
+            return Err(RejectCode::MaxNumAlgoOrdersReached);
+        }
+        if !fits(rules.max_num_iceberg_orders, here.icebergs, new.icebergs) {
+            return Err(RejectCode::MaxNumIcebergOrdersReached);
+        }
+        if !fits(rules.max_num_order_lists, here.lists, new.lists) {
+            return Err(RejectCode::MaxNumOrderListsReached);
+        }
+        let everywhere = self.count_open(account, |_| true);
+        if !fits(self.rules.max_num_orders, everywhere.orders, new.orders) {
+            return Err(RejectCode::ExchangeMaxNumOrdersReached);
+        }
+        if !fits(self.rules.max_num_algo_orders, everywhere.contingent, new.contingent) {
+            return Err(RejectCode::ExchangeMaxNumAlgoOrdersReached);
+        }
+        if !fits(self.rules.max_num_iceberg_orders, everywhere.icebergs, new.icebergs) {
+            return Err(RejectCode::ExchangeMaxNumIcebergOrdersReached);
+        }
+        if !fits(self.rules.max_num_order_lists, everywhere.lists, new.lists) {
+            return Err(RejectCode::ExchangeMaxNumOrderListsReached);
+        }
+        Ok(())
     }
 
-    pub(super) fn crosses_at(&self, kind: OrderKind, side: Side, price: u64, maker: u64) -> bool {
-        if kind == OrderKind::Market {
-            return true;
-        }
-        if self.bug(Planted::TouchDoesNotCross) && price == maker {
-            return false;
-        }
-        match side {
-            Side::Buy => price >= maker,
-            Side::Sell => price <= maker,
-        }
-    }
-
-    /// The walk of a MARKET order.
-    fn plan(&self, market: &Market, order: &PlaceOrder, stp: SelfTradePrevention) -> Plan {
-        if order.quote_qty.0 > 0 {
-            self.plan_by_quote(market, order, stp)
-        } else {
-            self.plan_by_qty(market, order, stp)
+    /// What of an account is open in some markets.
+    fn count_open(&self, account: AccountId, is_in: impl Fn(MarketId) -> bool) -> Counts {
+        let own = |order: &&Order| order.accepted.account == account && is_in(order.accepted.market);
+        let orders = || self.markets.iter().flat_map(|market| &market.orders).filter(own);
+        let waits = |order: &&Order| order.accepted.kind.is_contingent() && !order.is_working();
+        Counts {
+            orders: orders().count() as u64,
+            contingent: orders().filter(waits).count() as u64,
+            icebergs: orders().filter(|order| order.terms.iceberg_qty.0 > 0).count() as u64,
+            lists: self.lists.values().filter(|list| list.account == account && is_in(list.market)).count() as u64,
         }
     }
 
-    fn plan_by_qty(&self, market: &Market, order: &PlaceOrder, stp: SelfTradePrevention) -> Plan {
-        let mut plan = Plan::default();
-        let mut left = order.qty.0;
-        for maker in self.by_priority(order.market, order.side.opposite()) {
-            if left == 0 {
-                break;
-            }
-            let overlap = left.min(maker.left);
-            if !is_prevented(order.account, stp, &maker) {
-                plan.qty += overlap;
-                plan.cost += self.notional(market, maker.accepted.price.0, overlap);
-                left -= overlap;
-                continue;
-            }
-            plan.is_prevented = true;
-            match stp {
-                SelfTradePrevention::ExpireTaker | SelfTradePrevention::ExpireBoth => break,
-                SelfTradePrevention::Decrement => left -= overlap,
-                SelfTradePrevention::ExpireMaker | SelfTradePrevention::None => {}
-            }
+    pub(super) fn check_client_id(&self, order: &PlaceOrder) -> Result<(), RejectCode> {
+        let (market, id) = (self.market(order.market)?, order.client_order_id);
+        let is_stale = self.bug(Planted::ClientIdNeverFree) && market.client_ids_ever.contains(&(order.account, id));
+        let is_same = |open: &Order| open.accepted.account == order.account && open.accepted.client_order_id == id;
+        if !id.is_empty() && (is_stale || market.orders.iter().any(is_same)) {
+            return Err(RejectCode::ClientOrderIdInUse);
         }
-        plan
+        Ok(())
     }
 
-    /// By quote amount, at the rate of whole lots, up to the bound on the quantity rounded down to whole lots.
-    fn plan_by_quote(&self, market: &Market, order: &PlaceOrder, stp: SelfTradePrevention) -> Plan {
-        let mut plan = Plan::default();
-        let mut rest = order.quote_qty.0 as i128;
-        let lot = market.rules.lot_size.0;
-        let cap = self.cap(market);
-        let most = NUMBER_MAX - NUMBER_MAX % lot;
-        for maker in self.by_priority(order.market, order.side.opposite()) {
-            let room = most - plan.qty - plan.overlap;
-            if plan.qty == cap || room == 0 {
-                break;
-            }
-            let price = maker.accepted.price.0;
-            let extra = i128::from(self.bug(Planted::QuoteRoundsUp));
-            let lots = rest / self.notional(market, price, lot) + extra;
-            let affordable = (lots * i128::from(lot)).min(i128::from(maker.left.min(room))) as u64;
-            if !is_prevented(order.account, stp, &maker) {
-                let taken = affordable.min(cap - plan.qty);
-                let cost = self.notional(market, price, taken);
-                plan.qty += taken;
-                plan.cost += cost;
-                rest -= cost;
-                if taken < maker.left {
-                    plan.is_used_up = true;
-                    break;
-                }
-                continue;
-            }
-            match stp {
-                SelfTradePrevention::ExpireTaker | SelfTradePrevention::ExpireBoth => {
-                    plan.is_prevented = true;
-                    break;
-                }
-                SelfTradePrevention::Decrement => {
-                    plan.overlap += affordable;
-                    rest -= self.notional(market, price, affordable);
-                    if affordable < maker.left {
-                        plan.is_used_up = true;
-                        break;
-                    }
-                }
-                SelfTradePrevention::ExpireMaker | SelfTradePrevention::None => plan.is_prevented = true,
+    /// Check 19: a LIMIT_MAKER would not take, a contingent order is not at its trigger already.
+    fn check_last_and_best(&self, order: &PlaceOrder, pegged: u64, state: OrderState) -> Result<(), RejectCode> {
+        if state == OrderState::Working && self.would_take(order, pegged) {
+            return Err(RejectCode::WouldTake);
+        }
+        let stop = terms(order).stop_price.0;
+        if let Some(last) = self.last_price(order.market)
+            && order.kind.is_contingent()
+            && stop > 0
+        {
+            let is_above = order.kind.triggers_above(order.side);
+            if (is_above && last.0 >= stop) || (!is_above && last.0 <= stop) {
+                return Err(RejectCode::WouldTrigger);
             }
         }
-        plan
+        Ok(())
     }
 
-    fn cap(&self, market: &Market) -> u64 {
-        let rules = &market.rules;
-        let cap = if rules.market_qty_max.0 != 0 { rules.market_qty_max.0 } else { rules.qty_max.0 };
-        if cap == 0 || self.bug(Planted::QuoteCapIgnored) { u64::MAX } else { cap - cap % rules.lot_size.0 }
-    }
-
-    /// Whether a FOK order would fill in full.
-    pub(super) fn can_fill(&self, order: &PlaceOrder, stp: SelfTradePrevention) -> bool {
-        let mut left = order.qty.0;
-        let mut level = None;
-        for maker in self.by_priority(order.market, order.side.opposite()) {
-            let is_next_level = level.is_some_and(|level| level != maker.accepted.price);
-            level = Some(maker.accepted.price);
-            if left == 0 || !self.crosses(order, &maker) || (is_next_level && self.bug(Planted::FokLooksAtOneLevel)) {
-                break;
-            }
-            if is_prevented(order.account, stp, &maker) {
-                let passes_over = stp == SelfTradePrevention::ExpireMaker || self.bug(Planted::FokPassesOverOwn);
-                let counts = stp == SelfTradePrevention::Decrement && self.bug(Planted::FokCountsDecrement);
-                match (passes_over, counts) {
-                    (true, _) => continue,
-                    (false, true) => {}
-                    (false, false) => break,
-                }
-            }
-            left -= left.min(maker.left);
-        }
-        left == 0
+    pub(super) fn would_take(&self, order: &PlaceOrder, pegged: u64) -> bool {
+        let limit = if pegged > 0 { pegged } else { order.price.0 };
+        let best = self.depth(order.market, order.side.opposite()).first().map(|(price, _)| price.0);
+        order.kind == OrderKind::LimitMaker
+            && !self.bug(Planted::LimitMakerTakes)
+            && best.is_some_and(|best| self.crosses_at(order.kind, order.side, limit, best))
     }
 }
 
-/// Whether a match with this maker would be within one account, and the mode minds.
-fn is_prevented(account: AccountId, stp: SelfTradePrevention, maker: &Order) -> bool {
-    stp != SelfTradePrevention::None && maker.accepted.account == account
-}
-
-fn check_fields(order: &PlaceOrder) -> Result<(), RejectCode> {
-    let (price, qty, quote_qty) = (order.price.0, order.qty.0, order.quote_qty.0);
-    let go_together = match order.kind {
-        OrderKind::Limit => price > 0 && qty > 0 && quote_qty == 0,
-        OrderKind::LimitMaker => price > 0 && qty > 0 && quote_qty == 0 && order.tif == TimeInForce::Gtc,
-        OrderKind::Market => price == 0 && order.tif == TimeInForce::Gtc && ((qty > 0) != (quote_qty > 0)),
+fn check_fields(order: &PlaceOrder, is_unsized: bool) -> Result<(), RejectCode> {
+    let (price, qty, quote_qty, terms) = (order.price.0, order.qty.0, order.quote_qty.0, terms(order));
+    let has_qty = qty > 0 || is_unsized;
+    let is_priced = price > 0 || terms.peg.is_some();
+    let is_gtc = order.tif == TimeInForce::Gtc;
+    let works = match order.kind.works_as() {
+        OrderKind::Limit => is_priced && has_qty && quote_qty == 0,
+        OrderKind::LimitMaker => is_priced && has_qty && quote_qty == 0 && is_gtc,
+        _ if order.kind == OrderKind::Market => price == 0 && is_gtc && (has_qty != (quote_qty > 0)),
+        _ => price == 0 && is_gtc && has_qty && quote_qty == 0,
     };
-    let fit = price <= NUMBER_MAX && qty <= NUMBER_MAX && quote_qty <= u128::from(NUMBER_MAX);
+    let waits_for = terms.stop_price.0 > 0 || terms.trailing_delta > 0;
+    let iceberg = match order.kind.works_as() {
+        OrderKind::Limit => is_gtc,
+        kind => kind == OrderKind::LimitMaker,
+    };
+    let can_route = order.kind == OrderKind::Limit || (order.kind == OrderKind::Market && quote_qty == 0);
+    let go_together = works
+        && waits_for == order.kind.is_contingent()
+        && (iceberg || terms.iceberg_qty.0 == 0)
+        && terms.peg.is_none_or(|peg| peg.offset.is_none_or(|offset| (1..=PEG_OFFSET_MAX).contains(&offset)))
+        && (!terms.use_sor || (can_route && terms.peg.is_none()));
+    let is_above = order.kind.triggers_above(order.side);
+    let delta_max = if is_above { DELTA_ABOVE_MAX } else { BIPS_ONE };
+    let fit = [price, qty, terms.stop_price.0, terms.iceberg_qty.0].iter().all(|number| *number <= NUMBER_MAX)
+        && quote_qty <= u128::from(NUMBER_MAX)
+        && terms.trailing_delta <= delta_max;
     if go_together && fit { Ok(()) } else { Err(RejectCode::OrderFieldsInvalid) }
 }
 
-fn check_price(market: &Market, order: &PlaceOrder) -> Result<(), RejectCode> {
-    let rules = &market.rules;
-    let is_priced = order.kind != OrderKind::Market;
-    if is_priced && !is_within(order.price.0, rules.price_min.0, rules.price_max.0, rules.tick_size.0) {
-        return Err(RejectCode::PriceFilterFailed);
+/// Check 6: which kinds may be pegged to what.
+fn check_peg(order: &PlaceOrder) -> Result<(), RejectCode> {
+    let Some(peg) = terms(order).peg else { return Ok(()) };
+    let is_gtc = order.tif == TimeInForce::Gtc;
+    match (order.kind, peg.price) {
+        (OrderKind::Market | OrderKind::StopLoss | OrderKind::TakeProfit, _) => Err(RejectCode::PegKindInvalid),
+        (OrderKind::LimitMaker, PegPrice::Market) => Err(RejectCode::PegPriceInvalid),
+        (OrderKind::Limit, PegPrice::Primary) if !is_gtc => Err(RejectCode::PegPriceInvalid),
+        _ => Ok(()),
     }
-    Ok(())
-}
-
-/// Bounds and step, each off when 0.
-const fn is_within(value: u64, min: u64, max: u64, step: u64) -> bool {
-    value >= min && (max == 0 || value <= max) && (step == 0 || value.is_multiple_of(step))
 }
