@@ -7,9 +7,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::*;
-use tandem_core::command::Command;
+use tandem_core::command::{CancelList, CancelOrder, Command};
 use tandem_core::reject::RejectCode;
-use tandem_core::types::AccountId;
+use tandem_core::types::{AccountId, CancelRestriction, ClientOrderId, ListId, Side};
 use tandem_journal::testing::{FaultStorage, Op};
 use tandem_node::batch::Refusal;
 use tandem_node::node::Node;
@@ -49,6 +49,20 @@ fn outcome(node: &Node, command: &Command) -> Result<Option<RejectCode>, Refusal
     }
 }
 
+fn cancel_list(account: AccountId, list: u64) -> Command {
+    let (client_list_id, new_client_order_id) = (ClientOrderId::EMPTY, ClientOrderId::EMPTY);
+    let list_id = Some(ListId(list));
+    Command::CancelList(CancelList { account, market: MARKET, list_id, client_list_id, new_client_order_id })
+}
+
+/// Of an order of the seller.
+fn restricted(order: u64, restriction: CancelRestriction) -> Command {
+    match cancel(SELLER, order) {
+        Command::CancelOrder(cancel) => Command::CancelOrder(CancelOrder { restriction: Some(restriction), ..cancel }),
+        other => other,
+    }
+}
+
 fn cancel_all(account: AccountId) -> Command {
     Command::CancelAll { account, market: MARKET, by_exchange: false }
 }
@@ -70,6 +84,27 @@ fn only_cancels_of_open_orders_use_what_is_kept_back_for_cancels() {
     assert_eq!(outcome(node, &cancel(SELLER, 1)), full, "it is gone");
     assert_eq!(outcome(node, &cancel_all(BUYER)), Ok(None));
     assert_eq!(outcome(node, &cancel_all(BUYER)), full, "they are gone");
+}
+
+#[test]
+fn a_cancel_of_a_list_uses_what_is_kept_back_and_one_that_its_state_forbids_does_not() {
+    let (_storage, opened) = full();
+    let node = &opened.node;
+    let pair = |account: AccountId| oco(stop(limit(account, Side::Sell, 0, 1), 90), limit(account, Side::Sell, 150, 1));
+    run(node, [pair(SELLER), pair(SELLER), sell(100, 4), buy(100, 1)]);
+    fill(node);
+    let full = Err(Refusal::DiskFull);
+    let before = point(node);
+    assert_eq!(outcome(node, &cancel_list(BUYER, 0)), full, "somebody else's");
+    assert_eq!(outcome(node, &cancel_list(SELLER, 7)), full, "no such list");
+    assert_eq!(outcome(node, &restricted(5, CancelRestriction::OnlyNew)), full, "it is filled in part");
+    assert_eq!(outcome(node, &amend(SELLER, 5, 2)), full, "an amend is no cancel");
+    assert_eq!(point(node), before, "nothing was written");
+    assert_eq!(outcome(node, &restricted(5, CancelRestriction::OnlyPartiallyFilled)), Ok(None));
+    assert_eq!(outcome(node, &cancel_list(SELLER, 0)), Ok(None));
+    assert_eq!(outcome(node, &cancel_list(SELLER, 0)), full, "it is gone");
+    assert_eq!(outcome(node, &cancel(SELLER, 3)), Ok(None), "an order of a list");
+    assert_eq!(outcome(node, &cancel_list(SELLER, 1)), full, "the list went with it");
 }
 
 #[test]

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::shared_log::{SharedLog, node_on};
 use common::*;
 use tandem_core::Core;
-use tandem_core::command::Command;
+use tandem_core::command::{Command, PlaceOrder};
 use tandem_core::reject::RejectCode;
-use tandem_core::types::{AccountId, Amount, Seq, Side, TimeUs};
+use tandem_core::types::{
+    AccountId, Amount, AssetId, Discount, ExchangeRules, FEE_ACCOUNT, Fees, MarketId, MarketRules, Price, RateE8, Seq,
+    Side, Terms, TimeUs,
+};
 use tandem_journal::testing::FaultStorage;
 use tandem_node::batch::{BalanceNow, Batch, BookChange};
 use tandem_node::log::{Records, Tail};
@@ -236,6 +239,104 @@ fn results_carry_the_balances_of_watched_accounts_right_after_the_command() {
     node.replica().watch(BUYER, false);
     submit_all(node, [place(BUYER, Side::Buy, 98, 1)]);
     assert!(batches(node, 1)[0].balances.is_empty());
+}
+
+/// (account, asset) of the balances that come with the last of some commands.
+fn touched(node: &Node, commands: impl IntoIterator<Item = Command>) -> Vec<(u32, u32)> {
+    let numbers = submit_all(node, commands);
+    let taken = batches(node, numbers.len());
+    let last = taken.last().and_then(|batch| batch.iter().last().map(|(_, _, balances)| balances.to_vec()));
+    last.unwrap_or_default().iter().map(|now| (now.account.0, now.asset.0)).collect()
+}
+
+#[test]
+fn an_order_that_another_accounts_trade_ends_touches_its_own_account() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    run(node, setup());
+    let third = AccountId(3);
+    run(node, [Command::CreateAccount { name: "third".into() }]);
+    run(node, [Command::Credit { account: third, asset: BASE, amount: Amount(1 << 80) }]);
+    let pair = oco(stop(limit(third, Side::Sell, 0, 1), 90), limit(third, Side::Sell, 150, 1));
+    run(node, [sell(90, 1), buy(80, 10), pair]);
+    [SELLER, BUYER, third].into_iter().for_each(|account| node.replica().watch(account, true));
+    // The trade fires the third account's stop order, which trades in turn.
+    assert_eq!(touched(node, [buy(90, 1)]), [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]);
+    node.replica().watch(SELLER, false);
+    node.replica().watch(BUYER, false);
+    assert_eq!(touched(node, [buy(70, 1)]), [], "it has nothing to do with that");
+}
+
+/// A second market of the same base, in a group with the first, and the account between the books with funds.
+fn routed() -> Vec<Command> {
+    let account = AccountId(3);
+    let Some(Command::CreateMarket { rules, .. }) = setup().into_iter().nth(4) else { unreachable!() };
+    let quote = AssetId(2);
+    let credit = |asset| Command::Credit { account, asset, amount: Amount(1 << 80) };
+    vec![
+        Command::CreateAsset { code: "USDC".into(), name: "USDC".into(), decimals: 8 },
+        Command::CreateMarket { symbol: "BTCUSDC".into(), base: BASE, quote, rules },
+        Command::CreateAccount { name: "between".into() },
+        credit(QUOTE),
+        credit(quote),
+        Command::SetSor { base: BASE, markets: vec![MARKET, MarketId(1)], account },
+    ]
+}
+
+#[test]
+fn a_routed_trade_touches_the_account_between_the_books_in_both_quote_assets() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    run(node, setup().into_iter().chain(routed()));
+    let there = PlaceOrder { market: MarketId(1), ..limit(SELLER, Side::Sell, 100, 2) };
+    run(node, [Command::PlaceOrder(there)]);
+    [BUYER, AccountId(3)].into_iter().for_each(|account| node.replica().watch(account, true));
+    let terms = Terms { use_sor: true, ..Terms::default() };
+    let order = PlaceOrder { terms: Some(Box::new(terms)), ..limit(BUYER, Side::Buy, 100, 2) };
+    let numbers = submit_all(node, [Command::PlaceOrder(order)]);
+    let taken = batches(node, numbers.len());
+    let now: Vec<_> = taken[0].balances.iter().map(|now| (now.account.0, now.asset.0, now.free.0)).collect();
+    let (funds, cost) = (1_u128 << 80, 200);
+    assert_eq!(now, [(2, 0, 200), (2, 1, (1 << 90) - cost), (3, 0, 0), (3, 1, funds + cost), (3, 2, funds - cost)]);
+    // The other market's book has changed, not the order's own.
+    assert_eq!(taken[0].depth.iter().map(|change| change.market).collect::<Vec<_>>(), [MarketId(1)]);
+    assert_eq!(taken[0].depth[0].asks, [(Price(100_000_000), 0)]);
+}
+
+#[test]
+fn a_fee_in_another_asset_touches_its_payer_and_the_account_of_fees_there() {
+    let opened = open(&FaultStorage::new());
+    let node = &opened.node;
+    let (bnb, payer) = (AssetId(2), BUYER);
+    let rate = |maker| Fees { maker: RateE8(maker), taker: RateE8(maker), ..Fees::default() };
+    let Some(Command::CreateMarket { rules, .. }) = setup().into_iter().nth(4) else { unreachable!() };
+    let rules = MarketRules { fees: rate(100_000), discount: true, ..rules };
+    let discount = Some(Discount { asset: bnb, rate: RateE8(75_000_000) });
+    let account = Command::UpdateAccount {
+        account: payer,
+        can_trade: true,
+        fees: None,
+        trade_group: None,
+        permissions: 1,
+        discount: true,
+    };
+    run(
+        node,
+        setup().into_iter().chain([
+            Command::CreateAsset { code: "BNB".into(), name: "BNB".into(), decimals: 8 },
+            Command::CreateMarket { symbol: "BTCBNB".into(), base: BASE, quote: bnb, rules },
+            Command::UpdateMarket { market: MARKET, rules },
+            Command::UpdateExchange { rules: ExchangeRules { discount, ..ExchangeRules::default() } },
+            Command::Credit { account: payer, asset: bnb, amount: Amount(1 << 80) },
+            account,
+            // The last price that fees are converted by.
+            Command::PlaceOrder(PlaceOrder { market: MarketId(1), ..limit(SELLER, Side::Sell, 100, 100) }),
+            Command::PlaceOrder(PlaceOrder { market: MarketId(1), ..limit(payer, Side::Buy, 100, 100) }),
+            sell(100, 100),
+        ]),
+    );
+    [payer, FEE_ACCOUNT].into_iter().for_each(|account| node.replica().watch(account, true));
+    assert_eq!(touched(node, [buy(100, 100)]), [(0, 1), (0, 2), (2, 0), (2, 1), (2, 2)]);
 }
 
 #[test]

@@ -12,9 +12,12 @@ use tandem_core::event::Event;
 use tandem_core::types::{Seq, TimeUs};
 use tandem_core::{Core, codec};
 use tandem_journal::testing::FaultStorage;
-use tandem_journal::{LockOutcome, Storage, StorageFile};
+use tandem_journal::{
+    Config, Identity, Journal, LockOutcome, LogDir, NewSnapshot, SnapshotStore, Start, Storage, StorageFile,
+};
 use tandem_node::batch::Batch;
-use tandem_node::recovery::{OpenError, Opened, Options, open_storage};
+use tandem_node::queue::PAYLOAD_BYTES_MAX;
+use tandem_node::recovery::{OpenError, Opened, Options, SEGMENT_BYTES_MIN, open_storage};
 
 fn events(batches: &[Batch]) -> Vec<Event> {
     batches.iter().flat_map(|batch| batch.events.clone()).collect()
@@ -214,6 +217,58 @@ fn a_log_of_a_removed_cluster_file_keeps_its_identity() {
     storage.tamper("CLUSTER", None);
     assert_eq!(open(&storage).recovery.cluster_id, first);
     assert_ne!(open(&FaultStorage::new()).recovery.cluster_id, first);
+}
+
+/// A journal of some other build, in which `write` has put something.
+fn written_by_another_build(write: impl Fn(&mut Journal, &SnapshotStore)) -> FaultStorage {
+    let storage = FaultStorage::new();
+    let config = Config {
+        segment_bytes: SEGMENT_BYTES_MIN,
+        max_payload_bytes: PAYLOAD_BYTES_MAX,
+        reserve_bytes: 256 << 10,
+        min_free_bytes: 0,
+        ..Config::new(Identity { cluster_id: [7; 16], shard: 0 })
+    };
+    let dir = LogDir::lock(Arc::new(storage.clone()), config).expect("it is empty");
+    let snapshots = dir.snapshots();
+    let (mut journal, _) = Journal::open(dir, Start::Genesis, |_| Ok(())).expect("it is empty");
+    write(&mut journal, &snapshots);
+    drop((journal, snapshots));
+    storage
+}
+
+fn refusal(storage: &FaultStorage) -> String {
+    let storage: Arc<dyn Storage> = Arc::new(storage.clone());
+    open_storage(storage, options(&Fatals::default())).err().expect("it is refused").0
+}
+
+#[test]
+fn a_log_of_commands_of_an_older_version_is_refused() {
+    let mut payload = Vec::new();
+    codec::encode(Origin { session: 1, number: 1 }, &setup()[0], &mut payload);
+    payload[0] = 1;
+    let storage = written_by_another_build(|journal, _| {
+        journal.append(&[(1, &payload)]).expect("there is room");
+    });
+    let said = refusal(&storage);
+    assert!(said.contains("seq 1: this log was written by an older build: commands of version 1"), "{said}");
+    assert!(said.contains("Use the build that wrote this directory, or start in a new one"), "{said}");
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_refused_though_the_log_would_be_enough() {
+    let mut state = Vec::new();
+    Core::new().snapshot(&mut state);
+    // The last byte of the magic.
+    state[7] -= 1;
+    let storage = written_by_another_build(|journal, snapshots| {
+        journal.append(&[(1, b"no command")]).expect("there is room");
+        let running_hash = journal.running_hash();
+        let snapshot = NewSnapshot { seq: 1, time_us: 1, running_hash, digest: 0, payload: &state };
+        snapshots.write(&snapshot).expect("there is room");
+    });
+    let said = refusal(&storage);
+    assert!(said.starts_with("the snapshot at seq 1 was written by another build. Use the build"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,17 @@ from prometheus_client.registry import Collector
 from tandem.apps.gateway import AsgiApp, Receive, Scope, Send
 from tandem.platform.engine import Engine
 
-COUNTERS = {"commands", "batches", "refused", "syncs", "sync_ns_total", "apply_ns_total", "snapshots", "findings"}
+COUNTERS = {
+    "commands",
+    "release_runs",
+    "batches",
+    "refused",
+    "syncs",
+    "sync_ns_total",
+    "apply_ns_total",
+    "snapshots",
+    "findings",
+}
 """Of `Engine.stats`; the rest are gauges."""
 
 

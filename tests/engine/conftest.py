@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tandem._engine import Engine
+from tests.engine.shard import set_up
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine.open(str(tmp_path / "data"))
+    set_up(engine)
+    yield engine
+    engine.close()
