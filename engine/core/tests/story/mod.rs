@@ -1,5 +1,6 @@
 //! A scenario's world: a core, the names used in the story, and a second core that gets everything as bytes.
 
+pub mod orders;
 pub mod parse;
 pub mod show;
 
@@ -53,7 +54,9 @@ impl World {
                 let bytes: Result<Vec<u8>, _> = words.rest().iter().map(|byte| u8::from_str_radix(byte, 16)).collect();
                 self.apply_payload(&bytes.map_err(|e| e.to_string())?)
             }
-            "balance" | "book" | "order" | "average" | "held" | "open" => self.ask(&mut words),
+            "balance" | "book" | "order" | "average" | "held" | "open" | "reference-price" | "lists" => {
+                self.ask(&mut words)
+            }
             "check" => {
                 words.next()?;
                 self.check_order(&mut words)
@@ -122,11 +125,17 @@ impl World {
         let balances: Vec<_> =
             self.core.accounts().iter().map(|a| self.core.balances(a.id).collect::<Vec<_>>()).collect();
         let markets: Vec<_> = self.core.markets().collect();
+        let lists: Vec<_> = self.core.open_lists().collect();
+        let sors: Vec<_> = self.core.sors().collect();
+        let limits: Vec<_> = self.core.accounts().iter().map(|a| self.core.asset_limits(a.id)).collect();
+        let reference: Vec<_> = self.core.markets().map(|m| self.core.reference_price(m.id)).collect();
         format!(
-            "{:?}{:?}{:?}{orders:?}{balances:?}{markets:?}",
+            "{:?}{:?}{:?}{:?}{}{orders:?}{balances:?}{markets:?}{lists:?}{sors:?}{limits:?}{reference:?}",
             self.core.assets(),
             self.core.accounts(),
-            self.core.funds()
+            self.core.funds(),
+            self.core.exchange_rules(),
+            self.core.releases(),
         )
     }
 
@@ -171,17 +180,24 @@ impl World {
                 Some(price) => show::price(&self.core, &market()?, price),
                 None => "none".to_owned(),
             },
+            "reference-price" => show::reference(&self.core, &market()?, self.time),
+            "lists" => {
+                let account = parse::account(&self.core, &name);
+                let lists = self.core.open_lists().filter(|list| list.account == account);
+                let lines: Vec<String> = lists.map(|list| show::open_list(&list)).collect();
+                return Ok(if lines.is_empty() { vec!["none".to_owned()] } else { lines });
+            }
             "open" => {
                 let account = parse::account(&self.core, &name);
                 let symbol = words.next()?;
                 let market = self.core.market_by_symbol(&symbol).ok_or("no such market")?;
                 let ids: Vec<String> =
-                    self.core.open_orders_of(account, market.id).map(|o| format!("#{}", o.order_id)).collect();
+                    self.core.open_orders_of(account, market.id).map(|o| format!("#{}", o.accepted.order_id)).collect();
                 if ids.is_empty() { "none".to_owned() } else { ids.join(" ") }
             }
             _ => {
                 let id: u64 = name.trim_start_matches('#').parse().map_err(|_| "order #<id>")?;
-                match self.core.open_orders().find(|order| order.order_id == OrderId(id)) {
+                match self.core.open_orders().find(|order| order.accepted.order_id == OrderId(id)) {
                     Some(order) => show::open_order(&self.core, &order),
                     None => "none".to_owned(),
                 }

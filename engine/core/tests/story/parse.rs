@@ -1,10 +1,10 @@
 //! Reads the command lines of a scenario. `engine/core/scenarios/README.md` describes the language.
 
 use tandem_core::Core;
-use tandem_core::command::{CancelOrder, Command, Origin, PlaceOrder};
+use tandem_core::command::{Command, Origin};
 use tandem_core::types::*;
 
-use super::{NOBODY, amount_of};
+use super::{NOBODY, amount_of, orders};
 
 /// The words of a line, taken one after the other.
 pub struct Words(std::collections::VecDeque<String>);
@@ -31,15 +31,27 @@ impl Words {
     pub fn rest(&mut self) -> Vec<String> {
         self.0.drain(..).collect()
     }
-    fn take(&mut self, word: &str) -> bool {
+    pub fn take(&mut self, word: &str) -> bool {
         let is_next = self.peek() == word;
         if is_next {
             self.0.pop_front();
         }
         is_next
     }
+    /// The lines between the `|` of the rest.
+    pub fn parts(&mut self) -> Vec<Words> {
+        let mut parts = vec![Words(std::collections::VecDeque::new())];
+        for word in self.rest() {
+            if word == "|" {
+                parts.push(Words(std::collections::VecDeque::new()));
+            } else if let Some(last) = parts.last_mut() {
+                last.0.push_back(word);
+            }
+        }
+        parts
+    }
     /// The rest as key=value pairs.
-    fn pairs(&mut self) -> Result<Vec<(String, String)>, String> {
+    pub fn pairs(&mut self) -> Result<Vec<(String, String)>, String> {
         let split = |word: String| {
             let (key, value) = word.split_once('=').ok_or(format!("{word}: key=value"))?;
             Ok((key.to_owned(), value.to_owned()))
@@ -65,7 +77,7 @@ pub fn number(text: &str, decimals: u8) -> Result<u128, String> {
     padded.parse().map_err(|_| format!("{text}: no number"))
 }
 
-fn number_64(text: &str, decimals: u8) -> Result<u64, String> {
+pub fn number_64(text: &str, decimals: u8) -> Result<u64, String> {
     u64::try_from(number(text, decimals)?).map_err(|_| format!("{text}: too large"))
 }
 
@@ -73,18 +85,18 @@ pub fn account(core: &Core, name: &str) -> AccountId {
     core.account_by_name(name).map_or(AccountId(NOBODY), |account| account.id)
 }
 
-fn asset(core: &Core, code: &str) -> AssetId {
+pub fn asset(core: &Core, code: &str) -> AssetId {
     core.asset_by_code(code).map_or(AssetId(NOBODY), |asset| asset.id)
 }
 
 /// A market's id and the decimals of its base and quote.
-fn market(core: &Core, symbol: &str) -> (MarketId, u8, u8) {
+pub fn market(core: &Core, symbol: &str) -> (MarketId, u8, u8) {
     let decimals = |asset: AssetId| core.assets().get(asset.0 as usize).map_or(8, |asset| asset.decimals);
     core.market_by_symbol(symbol)
         .map_or((MarketId(NOBODY), 8, 8), |market| (market.id, decimals(market.base), decimals(market.quote)))
 }
 
-fn client_id(text: &str) -> Result<ClientOrderId, String> {
+pub fn client_id(text: &str) -> Result<ClientOrderId, String> {
     ClientOrderId::new(text.as_bytes()).ok_or(format!("{text}: no client order id"))
 }
 
@@ -106,12 +118,16 @@ pub fn command(core: &Core, words: &mut Words) -> Result<(Origin, Command), Stri
     }
     let verb = words.next()?;
     let command = match verb.as_str() {
-        "place" => place(core, words)?,
-        "cancel" => cancel(core, words)?,
-        "cancel-all" => {
-            Command::CancelAll { account: account(core, &words.next()?), market: market(core, &words.next()?).0 }
-        }
-        "credit" | "debit" => transfer(core, &verb, words)?,
+        "place" => orders::place(core, words)?,
+        "list" => orders::list(core, words)?,
+        "cancel" => Command::CancelOrder(orders::cancel(core, words)?),
+        "cancel-all" => orders::cancel_all(core, words)?,
+        "cancel-list" => orders::cancel_list(core, words)?,
+        "cancel-replace" => orders::cancel_replace(core, words)?,
+        "amend" => orders::amend(core, words)?,
+        "run-releases" => Command::RunReleases,
+        "exchange" => exchange(core, words)?,
+        "credit" | "debit" | "limit" => transfer(core, &verb, words)?,
         _ => admin(core, &verb, words)?,
     };
     let left = words.rest();
@@ -124,88 +140,9 @@ fn transfer(core: &Core, verb: &str, words: &mut Words) -> Result<Command, Strin
     let amount = Amount(amount_of(core, asset, &words.next()?)?);
     Ok(match verb {
         "credit" => Command::Credit { account, asset, amount },
+        "limit" => Command::SetAssetLimit { account, asset, limit: amount },
         _ => Command::Debit { account, asset, amount },
     })
-}
-
-fn place(core: &Core, words: &mut Words) -> Result<Command, String> {
-    let account = account(core, &words.next()?);
-    let (market, base_decimals, quote_decimals) = market(core, &words.next()?);
-    let side = match words.next()?.as_str() {
-        "buy" => Side::Buy,
-        "sell" => Side::Sell,
-        other => return Err(format!("{other}: buy or sell")),
-    };
-    let kind = match words.next()?.as_str() {
-        "limit" => OrderKind::Limit,
-        "maker" => OrderKind::LimitMaker,
-        "market" => OrderKind::Market,
-        other => return Err(format!("{other}: limit, maker or market")),
-    };
-    let mut order = PlaceOrder {
-        account,
-        market,
-        side,
-        kind,
-        tif: TimeInForce::Gtc,
-        price: Price(0),
-        qty: Qty(0),
-        quote_qty: Amount(0),
-        client_order_id: ClientOrderId::EMPTY,
-        stp: None,
-        strategy_id: None,
-        strategy_type: None,
-    };
-    let amount = words.next()?;
-    if words.take("quote") {
-        order.quote_qty = Amount(number(&amount, quote_decimals)?);
-    } else {
-        order.qty = Qty(number_64(&amount, base_decimals)?);
-    }
-    if words.take("@") {
-        order.price = Price(number_64(&words.next()?, quote_decimals)?);
-    }
-    if words.take("ioc") {
-        order.tif = TimeInForce::Ioc;
-    } else if words.take("fok") {
-        order.tif = TimeInForce::Fok;
-    }
-    for (key, value) in words.pairs()? {
-        match key.as_str() {
-            "id" => order.client_order_id = client_id(&value)?,
-            "stp" => order.stp = Some(mode(&value)?),
-            "quote" => order.quote_qty = Amount(number(&value, quote_decimals)?),
-            "strategy" => {
-                let (id, kind) = value.split_once(':').ok_or("strategy=<id>:<type>")?;
-                order.strategy_id = Some(id.parse().map_err(|_| "strategy id")?);
-                order.strategy_type = Some(kind.parse().map_err(|_| "strategy type")?);
-            }
-            _ => return Err(format!("{key}: no such field of an order")),
-        }
-    }
-    Ok(Command::PlaceOrder(order))
-}
-
-fn cancel(core: &Core, words: &mut Words) -> Result<Command, String> {
-    let mut cancel = CancelOrder {
-        account: account(core, &words.next()?),
-        market: market(core, &words.next()?).0,
-        order_id: None,
-        client_order_id: ClientOrderId::EMPTY,
-        new_client_order_id: ClientOrderId::EMPTY,
-    };
-    if words.peek().starts_with('#') {
-        let id = words.next()?;
-        cancel.order_id = Some(OrderId(id.trim_start_matches('#').parse().map_err(|_| "order id")?));
-    }
-    for (key, value) in words.pairs()? {
-        match key.as_str() {
-            "id" => cancel.client_order_id = client_id(&value)?,
-            "new" => cancel.new_client_order_id = client_id(&value)?,
-            _ => return Err(format!("{key}: no such field of a cancel")),
-        }
-    }
-    Ok(Command::CancelOrder(cancel))
 }
 
 fn admin(core: &Core, verb: &str, words: &mut Words) -> Result<Command, String> {
@@ -226,6 +163,7 @@ fn admin(core: &Core, verb: &str, words: &mut Words) -> Result<Command, String> 
                 "halt" => MarketStatus::Halt,
                 "break" => MarketStatus::Break,
                 "cancel_only" => MarketStatus::CancelOnly,
+                "end_of_day" => MarketStatus::EndOfDay,
                 other => return Err(format!("{other}: no status")),
             },
         },
@@ -240,24 +178,66 @@ fn admin(core: &Core, verb: &str, words: &mut Words) -> Result<Command, String> 
             let now = core.market(id).map_or(DEFAULT_RULES, |market| *market.rules);
             Command::UpdateMarket { market: id, rules: rules(now, base, quote, words)? }
         }
+        "reference" => {
+            let (market, _, quote) = market(core, &name);
+            let price = words.next()?;
+            let price = if price == "none" { None } else { Some(Price(number_64(&price, quote)?)) };
+            Command::SetReferencePrice { market, price }
+        }
+        "sor" => {
+            let account = account(core, &words.next()?);
+            let markets = words.rest().iter().map(|symbol| market(core, symbol).0).collect();
+            Command::SetSor { base: asset(core, &name), markets, account }
+        }
         _ => return Err(format!("{verb}: no such command")),
     })
 }
 
-fn update_account(core: &Core, name: &str, words: &mut Words) -> Result<Command, String> {
-    let (mut can_trade, mut fees) = (true, None::<Fees>);
+fn exchange(core: &Core, words: &mut Words) -> Result<Command, String> {
+    let mut rules = *core.exchange_rules();
     for (key, value) in words.pairs()? {
+        let bound = || value.parse::<u32>().map_err(|_| format!("{value}: no number"));
+        match key.as_str() {
+            "max_orders" => rules.max_num_orders = bound()?,
+            "max_algo_orders" => rules.max_num_algo_orders = bound()?,
+            "max_iceberg_orders" => rules.max_num_iceberg_orders = bound()?,
+            "max_lists" => rules.max_num_order_lists = bound()?,
+            "discount" if value == "none" => rules.discount = None,
+            "discount" => {
+                let (code, rate) = value.split_once(':').ok_or("discount=<asset>:<rate>")?;
+                let rate = RateE8(number(rate, 8)? as u32);
+                rules.discount = Some(Discount { asset: asset(core, code), rate });
+            }
+            _ => return Err(format!("{key}: no such rule of the exchange")),
+        }
+    }
+    Ok(Command::UpdateExchange { rules })
+}
+
+fn update_account(core: &Core, name: &str, words: &mut Words) -> Result<Command, String> {
+    let (mut can_trade, mut fees, mut trade_group) = (true, None::<Fees>, None);
+    let (mut permissions, mut discount) = (PERMISSION_SPOT, false);
+    for (key, value) in words.pairs()? {
+        let rate = || number(&value, 8).map(|rate| RateE8(rate as u32));
+        let bits = || value.parse::<u32>().map_err(|_| format!("{value}: no number"));
         match key.as_str() {
             "can_trade" => can_trade = value == "yes",
-            "maker" => fees.get_or_insert_default().maker = RateE8(number(&value, 8)? as u32),
-            "taker" => fees.get_or_insert_default().taker = RateE8(number(&value, 8)? as u32),
+            "maker" => fees.get_or_insert_default().maker = rate()?,
+            "taker" => fees.get_or_insert_default().taker = rate()?,
+            "buyer" => fees.get_or_insert_default().buyer = rate()?,
+            "seller" => fees.get_or_insert_default().seller = rate()?,
+            "group" => trade_group = Some(bits()?),
+            "permissions" => permissions = bits()?,
+            "discount" => discount = value == "yes",
             _ => return Err(format!("{key}: no such field of an account")),
         }
     }
-    Ok(Command::UpdateAccount { account: account(core, name), can_trade, fees })
+    Ok(Command::UpdateAccount { account: account(core, name), can_trade, fees, trade_group, permissions, discount })
 }
 
-/// Tick 0.01 and lot 0.001 at 8 decimals; every filter off, no fees, every mode of self-trade prevention allowed.
+const NO_FEES: Fees = Fees { maker: RateE8(0), taker: RateE8(0), buyer: RateE8(0), seller: RateE8(0) };
+
+/// Tick 0.01 and lot 0.001 at 8 decimals; every filter off, no fees, everything allowed.
 const DEFAULT_RULES: MarketRules = MarketRules {
     tick_size: Price(1_000_000),
     price_min: Price(0),
@@ -272,9 +252,25 @@ const DEFAULT_RULES: MarketRules = MarketRules {
     notional: None,
     avg_price_mins: 5,
     max_num_orders: 0,
-    fees: Fees { maker: RateE8(0), taker: RateE8(0) },
+    percent_price: None,
+    iceberg_parts: 0,
+    max_num_algo_orders: 0,
+    max_num_iceberg_orders: 0,
+    max_num_order_lists: 0,
+    max_num_order_amends: 0,
+    max_position: Amount(0),
+    trailing_delta: None,
+    price_range: None,
+    reference: None,
+    kinds: 127,
+    features: 511,
+    permissions: PERMISSION_SPOT,
+    fees: NO_FEES,
+    special_fees: NO_FEES,
+    tax_fees: NO_FEES,
+    discount: false,
     stp_default: SelfTradePrevention::ExpireMaker,
-    stp_allowed: 31,
+    stp_allowed: 63,
 };
 
 fn rules(mut rules: MarketRules, base: u8, quote: u8, words: &mut Words) -> Result<MarketRules, String> {
@@ -299,15 +295,78 @@ fn rules(mut rules: MarketRules, base: u8, quote: u8, words: &mut Words) -> Resu
             "notional_min_market" => notional(&mut rules).apply_min_to_market = is_set,
             "notional_max_market" => notional(&mut rules).apply_max_to_market = is_set,
             "avg_mins" => rules.avg_price_mins = value.parse().map_err(|_| "minutes")?,
-            "max_orders" => rules.max_num_orders = value.parse().map_err(|_| "orders")?,
             "maker_fee" => rules.fees.maker = RateE8(number(&value, 8)? as u32),
             "taker_fee" => rules.fees.taker = RateE8(number(&value, 8)? as u32),
+            "max_position" => rules.max_position = Amount(number(&value, base)?),
             "stp" => rules.stp_default = mode(&value)?,
-            "stp_allowed" => rules.stp_allowed = value.parse().map_err(|_| "bits")?,
-            _ => return Err(format!("{key}: no such rule")),
+            _ => rule(&mut rules, &key, &value)?,
         }
     }
     Ok(rules)
+}
+
+/// The rules that are not told in the assets' units.
+fn rule(rules: &mut MarketRules, key: &str, value: &str) -> Result<(), String> {
+    let count = || value.parse::<u32>().map_err(|_| format!("{value}: no number"));
+    let is_off = value == "none";
+    match key {
+        "max_orders" => rules.max_num_orders = count()?,
+        "max_algo_orders" => rules.max_num_algo_orders = count()?,
+        "max_iceberg_orders" => rules.max_num_iceberg_orders = count()?,
+        "max_lists" => rules.max_num_order_lists = count()?,
+        "max_amends" => rules.max_num_order_amends = count()? as u16,
+        "parts" => rules.iceberg_parts = count()? as u16,
+        "kinds" => rules.kinds = count()? as u8,
+        "features" => rules.features = count()? as u16,
+        "permissions" => rules.permissions = count()?,
+        "stp_allowed" => rules.stp_allowed = count()? as u8,
+        "discount" => rules.discount = value == "yes",
+        "special_fee" => rules.special_fees = fees(value)?,
+        "tax_fee" => rules.tax_fees = fees(value)?,
+        "fee" => rules.fees = fees(value)?,
+        "percent" | "percent_by_side" | "range" | "trailing" | "reference" if is_off => match key {
+            "range" => rules.price_range = None,
+            "trailing" => rules.trailing_delta = None,
+            "reference" => rules.reference = None,
+            _ => rules.percent_price = None,
+        },
+        "percent" | "percent_by_side" => {
+            let [bid_up, bid_down, ask_up, ask_down] = four(value, 8)?;
+            let by_side = key == "percent_by_side";
+            rules.percent_price = Some(PercentPrice { bid_up, bid_down, ask_up, ask_down, by_side });
+        }
+        "range" => {
+            let [bid_up, bid_down, ask_up, ask_down] = four(value, 8)?;
+            rules.price_range = Some(PriceRange { bid_up, bid_down, ask_up, ask_down });
+        }
+        "trailing" => {
+            let [above_min, above_max, below_min, below_max] = four(value, 0)?.map(|bips| bips as u32);
+            rules.trailing_delta = Some(TrailingDelta { above_min, above_max, below_min, below_max });
+        }
+        "reference" => {
+            let (count, width) = value.split_once(':').ok_or("reference=<count>:<ms>")?;
+            let number = |text: &str| text.parse::<u32>().map_err(|_| format!("{text}: no number"));
+            rules.reference = Some(ReferenceRule { count: number(count)?, width_ms: number(width)? });
+        }
+        _ => return Err(format!("{key}: no such rule")),
+    }
+    Ok(())
+}
+
+/// Four numbers with `:` between them; two stand for both sides.
+fn four(text: &str, decimals: u8) -> Result<[u64; 4], String> {
+    let all: Result<Vec<u64>, String> = text.split(':').map(|part| number_64(part, decimals)).collect();
+    match all?[..] {
+        [a, b, c, d] => Ok([a, b, c, d]),
+        [a, b] => Ok([a, b, a, b]),
+        _ => Err(format!("{text}: two or four numbers")),
+    }
+}
+
+/// Maker, taker, buyer and seller.
+fn fees(text: &str) -> Result<Fees, String> {
+    let [maker, taker, buyer, seller] = four(text, 8)?.map(|rate| RateE8(rate as u32));
+    Ok(Fees { maker, taker, buyer, seller })
 }
 
 fn min_notional(rules: &mut MarketRules) -> &mut MinNotional {
