@@ -99,9 +99,25 @@ fn rules(max_num_orders: u32) -> MarketRules {
         notional: None,
         avg_price_mins: 5,
         max_num_orders,
-        fees: Fees { maker: RateE8(100_000), taker: RateE8(100_000) },
+        percent_price: None,
+        iceberg_parts: 0,
+        max_num_algo_orders: 0,
+        max_num_iceberg_orders: 0,
+        max_num_order_lists: 0,
+        max_num_order_amends: 0,
+        max_position: Amount(0),
+        trailing_delta: None,
+        price_range: None,
+        reference: None,
+        kinds: 127,
+        features: 511,
+        permissions: PERMISSION_SPOT,
+        fees: Fees { maker: RateE8(100_000), taker: RateE8(100_000), ..Fees::default() },
+        special_fees: Fees::default(),
+        tax_fees: Fees::default(),
+        discount: false,
         stp_default: SelfTradePrevention::ExpireMaker,
-        stp_allowed: 31,
+        stp_allowed: 63,
     }
 }
 
@@ -181,6 +197,7 @@ impl Maker {
             stp: None,
             strategy_id: None,
             strategy_type: None,
+            terms: None,
         })
     }
 
@@ -210,6 +227,7 @@ impl Maker {
                 order_id: Some(order.order_id),
                 client_order_id: order.client_order_id,
                 new_client_order_id: ClientOrderId::EMPTY,
+                restriction: None,
             });
         }
     }
@@ -339,6 +357,7 @@ fn memory() {
             stp: None,
             strategy_id: None,
             strategy_type: None,
+            terms: None,
         }));
     }
     let open = driver.core.market(MarketId(0)).unwrap().open_orders;
