@@ -259,7 +259,7 @@ LISTS = [
     ("oco", OCO | {"side": "BUY"}, -1165, "A limit order in a buy OCO must be below."),
     (
         "oco",
-        OCO | {"aboveType": "STOP_LOSS", "belowType": "LIMIT_MAKER"},
+        OCO | {"aboveType": "STOP_LOSS"},
         -1197,
         "A stop loss order in a sell OCO must be below.",
     ),

@@ -172,10 +172,10 @@ def _check_pair(is_buy: bool, above: str, below: str) -> None:
     if above == below == "LIMIT_MAKER":
         raise api_error("BOTH_OCO_ORDERS_CANNOT_BE_LIMIT")
     stop_loss_side, other_side = (above, below) if is_buy else (below, above)
-    if other_side.startswith("STOP_LOSS"):
-        raise api_error("BUY_OCO_STOP_LOSS_MUST_BE_ABOVE" if is_buy else "SELL_OCO_STOP_LOSS_MUST_BE_BELOW")
     if stop_loss_side == "LIMIT_MAKER":
         raise api_error("BUY_OCO_LIMIT_MUST_BE_BELOW" if is_buy else "SELL_OCO_LIMIT_MUST_BE_ABOVE")
+    if other_side.startswith("STOP_LOSS"):
+        raise api_error("BUY_OCO_STOP_LOSS_MUST_BE_ABOVE" if is_buy else "SELL_OCO_STOP_LOSS_MUST_BE_BELOW")
     if stop_loss_side.startswith("TAKE_PROFIT"):
         raise api_error("BUY_OCO_TAKE_PROFIT_MUST_BE_BELOW" if is_buy else "SELL_OCO_TAKE_PROFIT_MUST_BE_ABOVE")
 
