@@ -27,6 +27,8 @@ pub enum Broken {
     OrderQuantity,
     /// The list of an account's open orders does not match the book.
     OpenList,
+    /// A list is not known, or does not match its orders.
+    ListIndex,
     /// A balance would have fallen below zero.
     BalanceNegative,
     /// A balance would not fit its integer.
@@ -66,6 +68,7 @@ impl Broken {
             Self::SessionIndex => "session_index",
             Self::OrderQuantity => "order_quantity",
             Self::OpenList => "open_list",
+            Self::ListIndex => "list_index",
             Self::BalanceNegative => "balance_negative",
             Self::BalanceOverflow => "balance_overflow",
             Self::LocksNotOrders => "locks_not_orders",

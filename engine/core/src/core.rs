@@ -185,11 +185,25 @@ impl Core {
     #[inline(always)]
     fn dispatch(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<(), Stop> {
         match command {
-            Command::PlaceOrder(order) => self.place_order(order, events),
-            Command::CancelOrder(cancel) => self.cancel_order(cancel, events),
+            Command::PlaceOrder(order) => self.place_order(order, events)?,
+            Command::CancelOrder(cancel) => self.cancel_order(cancel, events)?,
+            rare => self.dispatch_rare(rare, events)?,
+        }
+        if !self.lists.releases.is_empty() && !matches!(command, Command::RunReleases) {
+            self.run_releases(events)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn dispatch_rare(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<(), Stop> {
+        match command {
             Command::CancelAll { account, market, by_exchange } => {
                 self.cancel_all(*account, *market, *by_exchange, events)
             }
+            Command::PlaceList(list) => self.place_list(list, events),
+            Command::CancelList(cancel) => self.cancel_list(cancel, events),
+            Command::RunReleases => self.run_releases_alone(events),
             rare => {
                 let event = self.administer(rare)?;
                 events.push(event);

@@ -1,4 +1,4 @@
-//! PlaceOrder and the cancels: matching, self-trade prevention, money and resting.
+//! Matching: fills, self-trade prevention, and what becomes of the incoming order.
 //!
 //! A fill moves the maker's money at once; the taker's and the fee account's are summed up and moved when matching has
 //! ended. Nothing reads them in between, and the checks made sure that the taker can pay.
@@ -7,172 +7,124 @@ use crate::average::minute_of;
 use crate::book::{Book, Lots, Maker, Ticks};
 use crate::broken::Broken;
 use crate::checks::Ready;
-use crate::command::{CancelOrder, PlaceOrder};
-use crate::core::{Core, Stop};
-use crate::event::{Event, OrderAccepted, OrderClosed, SelfTradePrevented, Traded};
-use crate::ledger::Ledger;
-use crate::market::{Market, fee_rounded_up};
-use crate::orders::Resting;
-use crate::reject::RejectCode;
+use crate::command::PlaceOrder;
+use crate::event::{Event, SelfTradePrevented, Traded};
+use crate::fees::{self, Payer, Role, fee_rounded_up};
+use crate::floor::{Closing, End, Floor};
+use crate::orders::{NO_EXTRA, Resting, Wide};
+use crate::range::Range;
 use crate::types::{
-    AccountId, Amount, AssetId, ClientOrderId, CloseReason, CloseStatus, FEE_ACCOUNT, MarketId, OrderId, OrderKind,
-    PreventedMatchId, Qty, SelfTradePrevention, Side, TimeInForce, TimeUs, TradeId,
+    AccountId, Amount, AssetId, ClientOrderId, CloseReason, FEE_ACCOUNT, ListId, OrderId, OrderKind, PreventedMatchId,
+    Price, SelfTradePrevention, Side, TimeInForce, TradeId,
 };
-use crate::view::Account;
+use crate::waiting::Extra;
+
+/// An order that starts to work.
+pub(crate) struct Incoming<'a> {
+    pub(crate) order: &'a PlaceOrder,
+    pub(crate) id: OrderId,
+    pub(crate) ready: Ready,
+    /// Its place in the table of waiting orders, if it was open before or is in a list.
+    pub(crate) seat: Option<u32>,
+    pub(crate) list: Option<ListId>,
+}
 
 /// The incoming order while it matches.
-struct Taker {
-    order_id: OrderId,
-    account: AccountId,
-    side: Side,
+pub(crate) struct Taker {
+    pub(crate) order_id: OrderId,
+    pub(crate) account: AccountId,
+    pub(crate) side: Side,
     client_order_id: ClientOrderId,
-    mode: SelfTradePrevention,
+    pub(crate) mode: SelfTradePrevention,
     /// `None`: any price.
     limit: Option<Ticks>,
+    range: Range,
+    group: Option<u32>,
     rate: u32,
-    left: Lots,
+    may_discount: bool,
+    pub(crate) left: Lots,
     prevented: Lots,
-    filled: Lots,
+    pub(crate) filled: Lots,
     /// Price times quantity of its fills.
-    filled_quote: u128,
-    /// Sum of its own fees, in what it receives.
+    pub(crate) filled_quote: u128,
+    /// What of these was filled in other markets.
+    pub(crate) routed: Lots,
+    pub(crate) routed_quote: u128,
+    /// Sum of its own fees in what it receives.
     fees: u128,
-    /// Sum of the makers' fees, in what it gives.
+    /// Sum of the makers' fees in what it gives.
     maker_fees: u128,
-    /// Self-trade prevention has ended it.
-    is_closed: bool,
+    /// It has ended without being filled.
+    pub(crate) is_closed: bool,
 }
 
-/// What matching changes, apart from the taker.
-struct Floor<'a> {
-    market: &'a mut Market,
-    ledger: &'a mut Ledger,
-    accounts: &'a [Account],
-    events: &'a mut Vec<Event>,
-    time: TimeUs,
+/// A fee, and how much of it is taken off what was received.
+#[derive(Clone, Copy)]
+pub(crate) struct Paid {
+    pub(crate) asset: AssetId,
+    pub(crate) fee: u128,
+    pub(crate) off: u128,
 }
 
-impl Core {
-    #[inline]
-    pub(crate) fn place_order(&mut self, order: &PlaceOrder, events: &mut Vec<Event>) -> Result<(), Stop> {
-        let ready = self.judge(order)?;
-        let order_id = OrderId(self.next_order);
-        self.next_order = self.next_order.checked_add(1).ok_or(Broken::CounterExhausted)?;
-        let market = self.markets.get_mut(order.market.0 as usize).ok_or(Broken::IdUnknown)?;
-        let account = self.accounts.get(order.account.0 as usize).ok_or(Broken::IdUnknown)?;
-        events.push(Event::OrderAccepted(accepted(order, order_id, &ready, market)));
-        let mut taker = Taker {
-            order_id,
-            account: order.account,
-            side: order.side,
-            client_order_id: order.client_order_id,
-            mode: ready.mode,
-            limit: if order.kind == OrderKind::Market { None } else { Some(ready.ticks) },
-            rate: account.fees.unwrap_or(market.rules.fees).taker.0,
-            left: ready.lots,
-            prevented: 0,
-            filled: 0,
-            filled_quote: 0,
-            fees: 0,
-            maker_fees: 0,
-            is_closed: false,
-        };
-        let mut floor = Floor { market, ledger: &mut self.ledger, accounts: &self.accounts, events, time: self.time };
-        if ready.is_unfilled_fok {
-            floor.close_taker(&taker, CloseStatus::Expired, CloseReason::UnfilledFok);
-            return Ok(());
-        }
-        floor.match_taker(&mut taker)?;
-        if taker.filled > 0 {
-            floor.settle_taker(&taker)?;
-        }
-        if taker.left > 0 && !taker.is_closed {
-            floor.end_taker(order, &ready, &taker)?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn cancel_order(&mut self, cancel: &CancelOrder, events: &mut Vec<Event>) -> Result<(), Stop> {
-        self.known_account(cancel.account)?;
-        let market = self.known_market(cancel.market)?;
-        let (account, client) = (cancel.account, &cancel.client_order_id);
-        let handle = match cancel.order_id {
-            Some(id) => market.orders.find(id),
-            None if client.is_empty() => return Err(RejectCode::OrderFieldsInvalid.into()),
-            None => market.orders.find_client(account, client),
-        };
-        let handle = handle.ok_or(RejectCode::OrderUnknown)?;
-        let maker = market.orders.book.get(handle).ok_or(Broken::OrderIndex)?;
-        let own_id = market.orders.get(handle).ok_or(Broken::OrderIndex)?.client_order_id;
-        if maker.owner != account.0 || (!client.is_empty() && own_id != *client) {
-            return Err(RejectCode::OrderUnknown.into());
-        }
-        self.floor(cancel.market, events)?.cancel(maker, cancel.new_client_order_id)?;
-        Ok(())
-    }
-
-    pub(crate) fn cancel_all(
-        &mut self,
-        account: AccountId,
-        market: MarketId,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Stop> {
-        self.known_account(account)?;
-        self.known_market(market)?;
-        let wallet = self.ledger.wallet(account).ok_or(Broken::IdUnknown)?;
-        let mut next = wallet.open_list(market).and_then(|list| list.first());
-        if next.is_none() {
-            return Err(RejectCode::OrderUnknown.into());
-        }
-        let mut floor = self.floor(market, events)?;
-        while let Some(handle) = next {
-            let maker = floor.market.orders.book.get(handle).ok_or(Broken::OpenList)?;
-            next = floor.market.orders.next_of_account(handle);
-            floor.cancel(maker, ClientOrderId::EMPTY)?;
-        }
-        Ok(())
-    }
-
-    fn floor<'a>(&'a mut self, market: MarketId, events: &'a mut Vec<Event>) -> Result<Floor<'a>, Broken> {
-        Ok(Floor {
-            market: self.markets.get_mut(market.0 as usize).ok_or(Broken::IdUnknown)?,
-            ledger: &mut self.ledger,
-            accounts: &self.accounts,
-            events,
-            time: self.time,
-        })
-    }
+/// The maker's half of a fill.
+pub(crate) struct MakerHalf {
+    pub(crate) paid: Paid,
+    /// What is left of it, with what it does not show.
+    pub(crate) left: Lots,
+    list: Option<ListId>,
 }
 
-#[inline]
-fn accepted(order: &PlaceOrder, order_id: OrderId, ready: &Ready, market: &Market) -> OrderAccepted {
-    OrderAccepted {
-        order_id,
-        account: order.account,
-        market: order.market,
-        side: order.side,
-        kind: order.kind,
-        tif: order.tif,
-        price: order.price,
-        qty: market.qty(ready.lots),
-        quote_qty: order.quote_qty,
-        client_order_id: order.client_order_id,
-        stp: ready.mode,
-        strategy_id: order.strategy_id,
-        strategy_type: order.strategy_type,
+impl Taker {
+    #[inline(always)]
+    pub(crate) fn crosses(&self, ticks: Ticks) -> bool {
+        self.limit.is_none_or(|limit| Book::crosses(self.side, limit, ticks))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn may_trade_at(&self, ticks: Ticks) -> bool {
+        self.range.contains(ticks)
     }
 }
 
 impl Floor<'_> {
     #[inline]
-    fn match_taker(&mut self, taker: &mut Taker) -> Result<(), Broken> {
+    pub(crate) fn taker(&self, incoming: &Incoming<'_>) -> Result<Taker, Broken> {
+        let (order, ready) = (incoming.order, &incoming.ready);
+        let account = self.accounts.get(order.account.0 as usize).ok_or(Broken::IdUnknown)?;
+        Ok(Taker {
+            order_id: incoming.id,
+            account: order.account,
+            side: order.side,
+            client_order_id: order.client_order_id,
+            mode: ready.mode,
+            limit: if order.kind.works_as() == OrderKind::Market { None } else { Some(ready.ticks) },
+            range: Range::of(self.market, order.side, self.time),
+            group: account.trade_group,
+            rate: self.market.rates.of(account.fees.as_ref(), Role::Taker, order.side),
+            may_discount: fees::may_discount(self.exchange, self.market, account),
+            left: ready.lots,
+            prevented: 0,
+            filled: 0,
+            filled_quote: 0,
+            routed: 0,
+            routed_quote: 0,
+            fees: 0,
+            maker_fees: 0,
+            is_closed: false,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn match_taker(&mut self, taker: &mut Taker) -> Result<(), Broken> {
         let maker_side = taker.side.opposite();
         while taker.left > 0 && !taker.is_closed {
             let Some(maker) = self.market.orders.book.best(maker_side) else { break };
-            if taker.limit.is_some_and(|limit| !Book::crosses(taker.side, limit, maker.ticks)) {
+            if !taker.crosses(maker.ticks) {
                 break;
             }
-            if maker.owner == taker.account.0 && taker.mode != SelfTradePrevention::None {
+            if !taker.may_trade_at(maker.ticks) {
+                self.close_taker(taker, End::expired(CloseReason::PriceRangeExceeded));
+            } else if self.is_own(taker, &maker) {
                 self.prevent(taker, maker)?;
             } else {
                 self.fill(taker, maker)?;
@@ -181,44 +133,31 @@ impl Floor<'_> {
         Ok(())
     }
 
+    /// Whether a maker is of the taker's account or trade group, and that matters.
+    #[inline(always)]
+    pub(crate) fn is_own(&self, taker: &Taker, maker: &Maker) -> bool {
+        let is_own = maker.owner == taker.account.0 || (taker.group.is_some() && self.is_of_group(taker, maker.owner));
+        is_own && taker.mode != SelfTradePrevention::None
+    }
+
+    #[cold]
+    fn is_of_group(&self, taker: &Taker, owner: u32) -> bool {
+        self.accounts.get(owner as usize).is_some_and(|account| account.trade_group == taker.group)
+    }
+
     #[inline]
     fn fill(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
         let lots = taker.left.min(maker.lots);
         let qty = self.market.qty(lots);
         let amount = self.market.quote_amount(maker.ticks, lots);
-        let base = u128::from(qty.0);
-        let owner = AccountId(maker.owner);
-        let fees = self.accounts.get(maker.owner as usize).ok_or(Broken::IdUnknown)?.fees;
-        let rate = fees.unwrap_or(self.market.rules.fees).maker.0;
-        let (gives, gets, given, got) = match maker.side {
-            Side::Buy => (self.market.quote, self.market.base, amount, base),
-            Side::Sell => (self.market.base, self.market.quote, base, amount),
-        };
-        let maker_fee = fee_rounded_up(got, rate);
-        let taker_fee = fee_rounded_up(given, taker.rate);
-        let wallet = self.ledger.wallet_mut(owner)?;
-        wallet.entry(gives)?.spend_locked(given)?;
-        wallet.entry(gets)?.receive(got.checked_sub(maker_fee).ok_or(Broken::BalanceNegative)?)?;
-
-        let orders = &mut self.market.orders;
-        let maker_left = orders.book.reduce(maker.handle, lots).ok_or(Broken::BookLinks)?;
-        if maker_left == 0 {
-            let list = wallet.open_entry(self.market.id)?;
-            orders.forget(maker.handle, OrderId(maker.id), owner, list).ok_or(Broken::OrderIndex)?;
-        } else {
-            let resting = orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
-            resting.filled_quote = resting.filled_quote.checked_add(amount).ok_or(Broken::BalanceOverflow)?;
-            resting.updated_at = self.time.0;
-        }
+        let half = self.fill_maker(maker, lots, amount, taker.account)?;
+        let paid = self.taker_fee(taker, u128::from(qty.0), amount)?;
         taker.left = taker.left.checked_sub(lots).ok_or(Broken::OrderQuantity)?;
         taker.filled = taker.filled.checked_add(lots).ok_or(Broken::OrderQuantity)?;
         taker.filled_quote = taker.filled_quote.checked_add(amount).ok_or(Broken::BalanceOverflow)?;
-        taker.fees = taker.fees.checked_add(taker_fee).ok_or(Broken::BalanceOverflow)?;
-        taker.maker_fees = taker.maker_fees.checked_add(maker_fee).ok_or(Broken::BalanceOverflow)?;
-        let trade_id = TradeId(self.market.next_trade);
-        self.market.next_trade = trade_id.0.checked_add(1).ok_or(Broken::CounterExhausted)?;
-        let price = self.market.price(maker.ticks);
-        self.market.last_price = Some(price);
+        taker.maker_fees = taker.maker_fees.checked_add(half.paid.off).ok_or(Broken::BalanceOverflow)?;
+
+        let (price, trade_id) = (self.market.price(maker.ticks), self.next_trade()?);
         self.events.push(Event::Traded(Traded {
             market: self.market.id,
             trade_id,
@@ -228,14 +167,209 @@ impl Floor<'_> {
             taker_side: taker.side,
             taker_order: taker.order_id,
             taker_account: taker.account,
-            taker_fee: Amount(taker_fee),
+            taker_fee: Amount(paid.fee),
+            taker_fee_asset: paid.asset,
             taker_left: self.market.qty(taker.left),
             maker_order: OrderId(maker.id),
-            maker_account: owner,
-            maker_fee: Amount(maker_fee),
-            maker_left: self.market.qty(maker_left),
+            maker_account: AccountId(maker.owner),
+            maker_fee: Amount(half.paid.fee),
+            maker_fee_asset: half.paid.asset,
+            maker_left: self.market.qty(half.left),
+            is_routed: false,
         }));
-        Ok(())
+        self.after_trade(OrderId(maker.id), &half, price)
+    }
+
+    #[inline(always)]
+    pub(crate) fn next_trade(&mut self) -> Result<TradeId, Broken> {
+        let id = TradeId(self.market.next_trade);
+        self.market.next_trade = id.0.checked_add(1).ok_or(Broken::CounterExhausted)?;
+        Ok(id)
+    }
+
+    /// What follows a `Traded`: the maker's list, the last price, triggers.
+    #[inline(always)]
+    pub(crate) fn after_trade(&mut self, maker: OrderId, half: &MakerHalf, price: Price) -> Result<(), Broken> {
+        if let Some(list) = half.list {
+            self.listed_maker_traded(list, maker, half.left == 0)?;
+        }
+        self.market.traded_at(price, self.time)?;
+        if self.market.orders.triggers.passes(price) { Ok(()) } else { self.fire(price) }
+    }
+
+    /// The maker's money and what is left of it; a filled one leaves the book. A maker of account `partner`, with whom
+    /// it trades, pays its fee from what it receives.
+    #[inline(always)]
+    pub(crate) fn fill_maker(
+        &mut self,
+        maker: Maker,
+        lots: Lots,
+        amount: u128,
+        partner: AccountId,
+    ) -> Result<MakerHalf, Broken> {
+        let base = u128::from(self.market.qty(lots).0);
+        let owner = AccountId(maker.owner);
+        let account = self.accounts.get(maker.owner as usize).ok_or(Broken::IdUnknown)?;
+        let (gives, gets, given, got) = match maker.side {
+            Side::Buy => (self.market.quote, self.market.base, amount, base),
+            Side::Sell => (self.market.base, self.market.quote, base, amount),
+        };
+        let fee = fee_rounded_up(got, self.market.rates.of(account.fees.as_ref(), Role::Maker, maker.side));
+        let mut paid = Paid { asset: gets, fee, off: fee };
+        if fees::may_discount(self.exchange, self.market, account) && owner != partner {
+            let payer = Payer { account, role: Role::Maker, side: maker.side, gives, gets, received: got };
+            paid = self.discounted(&payer)?.unwrap_or(paid);
+        }
+        let wallet = self.ledger.wallet_mut(owner)?;
+        wallet.entry(gives)?.spend_locked(given)?;
+        wallet.entry(gets)?.receive(got.checked_sub(paid.off).ok_or(Broken::BalanceNegative)?)?;
+
+        let orders = &mut self.market.orders;
+        let resting = orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
+        if resting.extra != NO_EXTRA {
+            return self.fill_special_maker(maker, lots, amount, paid, owner != partner);
+        }
+        let left = orders.book.reduce(maker.handle, lots).ok_or(Broken::BookLinks)?;
+        if left == 0 {
+            let list = wallet.open_entry(self.market.id)?;
+            orders.forget(maker.handle, OrderId(maker.id), owner, list).ok_or(Broken::OrderIndex)?;
+        } else {
+            let resting = orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
+            let sum = resting.filled_quote.get().checked_add(amount).ok_or(Broken::BalanceOverflow)?;
+            resting.filled_quote = Wide::new(sum);
+            resting.updated_at = self.time.0;
+        }
+        Ok(MakerHalf { paid, left, list: None })
+    }
+
+    /// The same for a maker that may hide a part or be in a list.
+    #[cold]
+    fn fill_special_maker(
+        &mut self,
+        maker: Maker,
+        lots: Lots,
+        amount: u128,
+        paid: Paid,
+        pays_fee_from_free: bool,
+    ) -> Result<MakerHalf, Broken> {
+        let list = self.market.orders.extra(maker.handle).and_then(|extra| extra.list);
+        if let Some(list) = list.filter(|_| maker.side == Side::Buy) {
+            let received = u128::from(self.market.qty(lots).0);
+            self.lock_proceeds(list, OrderId(maker.id), received, paid.off, pays_fee_from_free)?;
+        }
+        let left = self.reduce_maker(maker, lots)?;
+        if left > 0 {
+            let resting = self.market.orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
+            let sum = resting.filled_quote.get().checked_add(amount).ok_or(Broken::BalanceOverflow)?;
+            resting.filled_quote = Wide::new(sum);
+        }
+        Ok(MakerHalf { paid, left, list })
+    }
+
+    /// Takes lots off the shown part of a maker and shows the next part when it is used up; at 0 the order is forgotten.
+    /// What is left of it, with what it does not show.
+    pub(crate) fn reduce_maker(&mut self, maker: Maker, lots: Lots) -> Result<Lots, Broken> {
+        let hidden = self.market.orders.hidden(maker.handle);
+        let shown = maker.lots.checked_sub(lots).ok_or(Broken::OrderQuantity)?;
+        if shown == 0 && hidden > 0 {
+            self.show_next_part(maker, hidden)?;
+        } else {
+            self.market.orders.book.reduce(maker.handle, lots).ok_or(Broken::BookLinks)?;
+        }
+        let left = shown.checked_add(hidden).ok_or(Broken::OrderQuantity)?;
+        if left == 0 {
+            let owner = AccountId(maker.owner);
+            let list = self.ledger.wallet_mut(owner)?.open_entry(self.market.id)?;
+            let orders = &mut self.market.orders;
+            orders.forget(maker.handle, OrderId(maker.id), owner, list).ok_or(Broken::OrderIndex)?;
+        } else {
+            let resting = self.market.orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
+            resting.updated_at = self.time.0;
+        }
+        Ok(left)
+    }
+
+    fn show_next_part(&mut self, maker: Maker, hidden: Lots) -> Result<(), Broken> {
+        let terms = self.market.orders.extra(maker.handle).ok_or(Broken::OrderIndex)?.terms;
+        let next = self.market.part(&terms).min(hidden);
+        let orders = &mut self.market.orders;
+        orders.extra_mut(maker.handle).ok_or(Broken::OrderIndex)?.hidden =
+            hidden.checked_sub(next).ok_or(Broken::OrderQuantity)?;
+        orders.book.requeue(maker.handle, next).ok_or(Broken::BookLinks)
+    }
+
+    /// The fee of the taker for one fill.
+    #[inline(always)]
+    pub(crate) fn taker_fee(&mut self, taker: &mut Taker, base: u128, amount: u128) -> Result<Paid, Broken> {
+        let (gives, gets, got) = match taker.side {
+            Side::Buy => (self.market.quote, self.market.base, base),
+            Side::Sell => (self.market.base, self.market.quote, amount),
+        };
+        let fee = fee_rounded_up(got, taker.rate);
+        let mut paid = Paid { asset: gets, fee, off: fee };
+        if taker.may_discount {
+            let account = self.accounts.get(taker.account.0 as usize).ok_or(Broken::IdUnknown)?;
+            let payer = Payer { account, role: Role::Taker, side: taker.side, gives, gets, received: got };
+            paid = self.discounted(&payer)?.unwrap_or(paid);
+        }
+        taker.fees = taker.fees.checked_add(paid.off).ok_or(Broken::BalanceOverflow)?;
+        Ok(paid)
+    }
+
+    /// Pays a fee in the discount asset, if that is possible: from what is received, where that is this asset, else at
+    /// once from what is free.
+    #[cold]
+    fn discounted(&mut self, payer: &Payer<'_>) -> Result<Option<Paid>, Broken> {
+        let converted = fees::discounted(self.exchange, self.market, payer, |id| self.market_at(id));
+        let Some((asset, Amount(fee))) = converted else { return Ok(None) };
+        if asset == payer.gets {
+            return Ok(Some(Paid { asset, fee, off: fee }));
+        }
+        if self.ledger.balance(payer.account.id, asset).free.0 < fee {
+            return Ok(None);
+        }
+        if fee > 0 {
+            self.ledger.wallet_mut(payer.account.id)?.entry(asset)?.spend(fee)?;
+            self.ledger.wallet_mut(FEE_ACCOUNT)?.entry(asset)?.receive(fee)?;
+        }
+        Ok(Some(Paid { asset, fee, off: 0 }))
+    }
+
+    /// Ends the matching: money, then what is left of the incoming order, then its list.
+    #[inline]
+    pub(crate) fn finish(&mut self, incoming: &Incoming<'_>, mut taker: Taker) -> Result<(), Broken> {
+        if taker.filled > 0 {
+            self.settle_taker(&taker)?;
+        }
+        let mut rests = false;
+        if taker.left > 0 && !taker.is_closed {
+            rests = self.end_taker(incoming, &mut taker)?;
+        }
+        if incoming.seat.is_some() { self.leave_seat(incoming, &taker, rests) } else { Ok(()) }
+    }
+
+    /// An order that was open before or is in a list has matched: its seat becomes free unless it rests, and its list
+    /// goes on.
+    #[cold]
+    fn leave_seat(&mut self, incoming: &Incoming<'_>, taker: &Taker, rests: bool) -> Result<(), Broken> {
+        if let Some(list) = incoming.list.filter(|_| taker.side == Side::Buy && taker.filled > 0) {
+            let received = u128::from(self.market.qty(taker.filled).0);
+            self.lock_proceeds(list, taker.order_id, received, taker.fees, true)?;
+        }
+        if rests {
+            return Ok(());
+        }
+        if let Some(seat) = incoming.seat {
+            let list = self.ledger.wallet_mut(taker.account)?.open_entry(self.market.id)?;
+            self.market.orders.forget_waiting(seat, list).ok_or(Broken::OrderIndex)?;
+        }
+        match incoming.list {
+            None => Ok(()),
+            Some(list) if taker.is_closed => {
+                self.list_order_ended(list, taker.order_id, End::expired(CloseReason::SelfTrade))
+            }
+            Some(list) => self.list_order_filled(list, taker.order_id),
+        }
     }
 
     /// Moves what the fills left to move: the taker's money and all fees.
@@ -256,85 +390,118 @@ impl Floor<'_> {
         if taker.maker_fees > 0 {
             wallet.entry(gives)?.receive(taker.maker_fees)?;
         }
-        self.market.average.add(minute_of(self.time.0), taker.filled_quote, base)
+        let here = taker.filled.checked_sub(taker.routed).ok_or(Broken::OrderQuantity)?;
+        if here == 0 {
+            return Ok(());
+        }
+        let quote = taker.filled_quote.checked_sub(taker.routed_quote).ok_or(Broken::OrderQuantity)?;
+        self.market.average.add(minute_of(self.time.0), quote, u128::from(self.market.qty(here).0))
     }
 
-    /// What is left of the incoming order rests or expires.
+    /// What is left of the incoming order rests or expires. Whether it rests.
     #[inline]
-    fn end_taker(&mut self, order: &PlaceOrder, ready: &Ready, taker: &Taker) -> Result<(), Broken> {
-        match (order.kind, order.tif) {
-            (OrderKind::Market, _) => {
-                self.close_taker(taker, CloseStatus::Expired, CloseReason::InsufficientLiquidity);
+    fn end_taker(&mut self, incoming: &Incoming<'_>, taker: &mut Taker) -> Result<bool, Broken> {
+        match (incoming.order.kind.works_as(), incoming.order.tif) {
+            (OrderKind::Market, _) => self.close_taker(taker, End::expired(CloseReason::InsufficientLiquidity)),
+            (_, TimeInForce::Gtc) => {
+                self.rest(incoming, taker)?;
+                return Ok(true);
             }
-            (_, TimeInForce::Gtc) => self.rest(order, ready, taker)?,
-            (_, TimeInForce::Ioc) => {
-                self.close_taker(taker, CloseStatus::Expired, CloseReason::UnfilledIoc);
-            }
+            (_, TimeInForce::Ioc) => self.close_taker(taker, End::expired(CloseReason::UnfilledIoc)),
             // The walk before said that all of it would fill.
             (_, TimeInForce::Fok) => return Err(Broken::OrderQuantity),
         }
-        Ok(())
+        Ok(false)
     }
 
     #[inline]
-    fn rest(&mut self, order: &PlaceOrder, ready: &Ready, taker: &Taker) -> Result<(), Broken> {
+    fn rest(&mut self, incoming: &Incoming<'_>, taker: &Taker) -> Result<(), Broken> {
+        let (order, ready) = (incoming.order, &incoming.ready);
         let (asset, amount) = self.locked_for(taker.side, ready.ticks, taker.left);
         let wallet = self.ledger.wallet_mut(taker.account)?;
         wallet.entry(asset)?.lock(amount)?;
+        let resting = Resting {
+            filled_quote: Wide::new(taker.filled_quote),
+            updated_at: self.time.0,
+            prevented: taker.prevented,
+            lots: ready.lots,
+            accepted_at: self.time.0,
+            extra: NO_EXTRA,
+            prev: 0,
+            next: 0,
+            kind: order.kind,
+            stp: ready.mode,
+            client_order_id: order.client_order_id,
+        };
+        let is_plain = order.terms.is_none() && order.strategy_id.is_none() && order.strategy_type.is_none();
+        if !is_plain || incoming.seat.is_some() {
+            return self.rest_special(incoming, taker, resting);
+        }
         let orders = &mut self.market.orders;
         let handle = orders
             .book
             .insert(taker.side, ready.ticks, taker.left, taker.order_id.0, taker.account.0)
             .ok_or(Broken::BookLinks)?;
-        let resting = Resting {
-            filled_quote: taker.filled_quote,
-            updated_at: self.time.0,
-            prevented: taker.prevented,
-            lots: ready.lots,
-            accepted_at: self.time.0,
-            strategy_id: order.strategy_id.unwrap_or(0),
-            strategy_type: order.strategy_type.unwrap_or(0),
-            prev: 0,
-            next: 0,
-            kind: order.kind,
-            stp: ready.mode,
-            has_strategy_id: order.strategy_id.is_some(),
-            has_strategy_type: order.strategy_type.is_some(),
-            client_order_id: order.client_order_id,
-        };
         let list = wallet.open_entry(self.market.id)?;
         orders.add(handle, taker.order_id, taker.account, list, resting).ok_or(Broken::OrderIndex)
     }
 
-    /// What a resting order of this side locks: which asset, and how much of it.
-    #[inline(always)]
-    fn locked_for(&self, side: Side, ticks: Ticks, lots: Lots) -> (AssetId, u128) {
-        match side {
-            Side::Buy => (self.market.quote, self.market.quote_amount(ticks, lots)),
-            Side::Sell => (self.market.base, u128::from(self.market.qty(lots).0)),
+    /// Puts an order into the book that is not plain, or that has a seat among the waiting ones.
+    #[cold]
+    fn rest_special(&mut self, incoming: &Incoming<'_>, taker: &Taker, mut resting: Resting) -> Result<(), Broken> {
+        let (order, ready) = (incoming.order, &incoming.ready);
+        let terms = order.terms.as_deref().copied().unwrap_or_default();
+        let part = self.market.part(&terms);
+        let shown = if part == 0 { taker.left } else { part.min(taker.left) };
+        let mut extra = Extra::plain(order.price, self.time.0);
+        let orders = &mut self.market.orders;
+        if let Some(seat) = incoming.seat {
+            let seated = orders.waiting.get(seat).ok_or(Broken::OrderIndex)?;
+            extra = seated.extra;
+            resting.accepted_at = seated.accepted_at;
         }
+        extra.terms = terms;
+        (extra.strategy_id, extra.strategy_type) = (order.strategy_id, order.strategy_type);
+        extra.pegged_price = ready.pegged_price;
+        extra.hidden = taker.left.checked_sub(shown).ok_or(Broken::OrderQuantity)?;
+        extra.working_at = Some(self.time.0);
+        resting.extra = orders.extras.insert(extra).ok_or(Broken::OrderIndex)?;
+        let handle = orders
+            .book
+            .insert(taker.side, ready.ticks, shown, taker.order_id.0, taker.account.0)
+            .ok_or(Broken::BookLinks)?;
+        let list = self.ledger.wallet_mut(taker.account)?.open_entry(self.market.id)?;
+        match incoming.seat {
+            None => orders.add(handle, taker.order_id, taker.account, list, resting),
+            Some(seat) => orders.settle_waiting(seat, handle, resting, list),
+        }
+        .ok_or(Broken::OrderIndex)
     }
 
-    /// A match inside one account: nothing is traded, the taker's mode decides who loses what.
+    /// A match inside one account or trade group: nothing is traded, the taker's mode decides who loses what.
     #[cold]
     fn prevent(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
         let overlap = taker.left.min(maker.lots);
+        let whole = self.whole_left(&maker)?;
         let (taker_loses, maker_loses) = match taker.mode {
             SelfTradePrevention::None => return Err(Broken::OrderQuantity),
             SelfTradePrevention::ExpireTaker => (taker.left, 0),
-            SelfTradePrevention::ExpireMaker => (0, maker.lots),
-            SelfTradePrevention::ExpireBoth => (taker.left, maker.lots),
-            SelfTradePrevention::Decrement => (overlap, overlap),
+            SelfTradePrevention::ExpireMaker => (0, whole),
+            SelfTradePrevention::ExpireBoth => (taker.left, whole),
+            SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => (overlap, overlap),
         };
+        let transferred = self.transfer(taker, &maker, overlap)?;
         taker.left = taker.left.checked_sub(taker_loses).ok_or(Broken::OrderQuantity)?;
         taker.prevented = taker.prevented.checked_add(taker_loses).ok_or(Broken::OrderQuantity)?;
-        let maker_left = maker.lots.checked_sub(maker_loses).ok_or(Broken::OrderQuantity)?;
+        let maker_left = whole.checked_sub(maker_loses).ok_or(Broken::OrderQuantity)?;
         let id = PreventedMatchId(self.market.next_prevented);
         self.market.next_prevented = id.0.checked_add(1).ok_or(Broken::CounterExhausted)?;
         self.events.push(Event::SelfTradePrevented(SelfTradePrevented {
             market: self.market.id,
             prevented_match_id: id,
-            account: taker.account,
+            maker_market: self.market.id,
+            taker_account: taker.account,
+            maker_account: AccountId(maker.owner),
             mode: taker.mode,
             price: self.market.price(maker.ticks),
             taker_order: taker.order_id,
@@ -343,85 +510,80 @@ impl Floor<'_> {
             maker_prevented: self.market.qty(maker_loses),
             taker_left: self.market.qty(taker.left),
             maker_left: self.market.qty(maker_left),
+            transferred: Amount(transferred),
         }));
         if maker_loses > 0 {
-            self.decrement_maker(maker, maker_loses)?;
+            self.prevent_maker(maker, maker_loses, maker_left, transferred > 0)?;
         }
         if taker_loses > 0 && taker.left == 0 {
-            taker.is_closed = true;
-            self.close_taker(taker, CloseStatus::ExpiredInMatch, CloseReason::SelfTrade);
+            self.close_taker(taker, End::prevented());
         }
         Ok(())
     }
 
-    /// Takes prevented lots off a maker; at 0 it is closed.
-    fn decrement_maker(&mut self, maker: Maker, lots: Lots) -> Result<(), Broken> {
-        let left = maker.lots.checked_sub(lots).ok_or(Broken::OrderQuantity)?;
-        if left == 0 {
-            return self.close_maker(
-                maker,
-                0,
-                CloseStatus::ExpiredInMatch,
-                CloseReason::SelfTrade,
-                ClientOrderId::EMPTY,
-            );
+    /// Moves the overlap between two accounts of a group when both orders ask for it: what the buyer paid.
+    fn transfer(&mut self, taker: &Taker, maker: &Maker, overlap: Lots) -> Result<u128, Broken> {
+        let owner = AccountId(maker.owner);
+        let resting = self.market.orders.get(maker.handle).ok_or(Broken::OrderIndex)?;
+        let both_ask = taker.mode == SelfTradePrevention::Transfer && resting.stp == SelfTradePrevention::Transfer;
+        if !both_ask || owner == taker.account {
+            return Ok(0);
         }
-        let (asset, amount) = self.locked_for(maker.side, maker.ticks, lots);
-        self.ledger.wallet_mut(AccountId(maker.owner))?.entry(asset)?.unlock(amount)?;
-        let orders = &mut self.market.orders;
-        orders.book.reduce(maker.handle, lots).ok_or(Broken::BookLinks)?;
-        let resting = orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
-        resting.prevented = resting.prevented.checked_add(lots).ok_or(Broken::OrderQuantity)?;
-        resting.updated_at = self.time.0;
-        Ok(())
+        let amount = self.market.quote_amount(maker.ticks, overlap);
+        let base = u128::from(self.market.qty(overlap).0);
+        let (gives, gets, given, got) = match maker.side {
+            Side::Buy => (self.market.quote, self.market.base, amount, base),
+            Side::Sell => (self.market.base, self.market.quote, base, amount),
+        };
+        let wallet = self.ledger.wallet_mut(owner)?;
+        wallet.entry(gives)?.spend_locked(given)?;
+        wallet.entry(gets)?.receive(got)?;
+        let wallet = self.ledger.wallet_mut(taker.account)?;
+        wallet.entry(gets)?.spend(got)?;
+        wallet.entry(gives)?.receive(given)?;
+        Ok(amount)
     }
 
-    fn cancel(&mut self, maker: Maker, cancel_id: ClientOrderId) -> Result<(), Broken> {
-        self.close_maker(maker, maker.lots, CloseStatus::Canceled, CloseReason::User, cancel_id)
-    }
-
-    /// Takes an order out of the book, releases its lock and says so. `left` is what the event names as still open.
-    fn close_maker(
+    /// Takes prevented lots off a maker; at 0 it is closed. Then its list goes on.
+    pub(crate) fn prevent_maker(
         &mut self,
         maker: Maker,
+        loses: Lots,
         left: Lots,
-        status: CloseStatus,
-        reason: CloseReason,
-        cancel_id: ClientOrderId,
+        is_transferred: bool,
     ) -> Result<(), Broken> {
-        let (asset, amount) = self.locked_for(maker.side, maker.ticks, maker.lots);
+        let orders = &self.market.orders;
+        let (list, id) = (orders.extra(maker.handle).and_then(|extra| extra.list), OrderId(maker.id));
+        if !is_transferred {
+            let (asset, amount) = self.locked_for(maker.side, maker.ticks, loses);
+            self.ledger.wallet_mut(AccountId(maker.owner))?.entry(asset)?.unlock(amount)?;
+        }
+        let resting = self.market.orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
+        resting.prevented = resting.prevented.checked_add(loses).ok_or(Broken::OrderQuantity)?;
+        if left > 0 {
+            self.reduce_maker(maker, loses)?;
+            return list.map_or(Ok(()), |list| self.touch(list, id));
+        }
+        self.forget_prevented(maker)?;
+        list.map_or(Ok(()), |list| self.list_order_ended(list, id, End::prevented()))
+    }
+
+    /// A maker that prevention has used up leaves the book; its lock is gone already.
+    fn forget_prevented(&mut self, maker: Maker) -> Result<(), Broken> {
         let account = AccountId(maker.owner);
-        let wallet = self.ledger.wallet_mut(account)?;
-        wallet.entry(asset)?.unlock(amount)?;
         let orders = &mut self.market.orders;
         let client_order_id = orders.get(maker.handle).ok_or(Broken::OrderIndex)?.client_order_id;
         orders.book.remove(maker.handle).ok_or(Broken::BookLinks)?;
-        let list = wallet.open_entry(self.market.id)?;
+        let list = self.ledger.wallet_mut(account)?.open_entry(self.market.id)?;
         orders.forget(maker.handle, OrderId(maker.id), account, list).ok_or(Broken::OrderIndex)?;
-        self.events.push(Event::OrderClosed(OrderClosed {
-            order_id: OrderId(maker.id),
-            account,
-            market: self.market.id,
-            status,
-            reason,
-            left: self.market.qty(left),
-            client_order_id,
-            cancel_id,
-        }));
+        let who = Closing { id: OrderId(maker.id), account, client_order_id };
+        self.say_closed(who, crate::types::Qty(0), End::prevented());
         Ok(())
     }
 
-    fn close_taker(&mut self, taker: &Taker, status: CloseStatus, reason: CloseReason) {
-        let left: Qty = self.market.qty(taker.left);
-        self.events.push(Event::OrderClosed(OrderClosed {
-            order_id: taker.order_id,
-            account: taker.account,
-            market: self.market.id,
-            status,
-            reason,
-            left,
-            client_order_id: taker.client_order_id,
-            cancel_id: ClientOrderId::EMPTY,
-        }));
+    pub(crate) fn close_taker(&mut self, taker: &mut Taker, end: End) {
+        taker.is_closed = true;
+        let who = Closing { id: taker.order_id, account: taker.account, client_order_id: taker.client_order_id };
+        self.say_closed(who, self.market.qty(taker.left), end);
     }
 }

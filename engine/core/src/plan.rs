@@ -1,22 +1,44 @@
 //! What an order would take, found by walking the book without changing it.
 
-use crate::book::{Book, Lots, Ticks};
+use crate::book::{Book, Lots, Maker, Ticks};
 use crate::ledger::OpenList;
 use crate::market::{Market, NUMBER_MAX};
+use crate::parts::Parts;
+use crate::range::Range;
 use crate::types::{AccountId, SelfTradePrevention, Side};
+use crate::view::Account;
 
-/// Whose order walks, and how it treats that account's own makers.
+/// Whose order walks, and how it treats makers of the same account or trade group.
 #[derive(Clone, Copy)]
-pub(crate) struct Walker {
+pub(crate) struct Walker<'a> {
+    pub(crate) accounts: &'a [Account],
     pub(crate) account: AccountId,
+    pub(crate) group: Option<u32>,
     pub(crate) side: Side,
     pub(crate) mode: SelfTradePrevention,
+    /// Where it may trade.
+    pub(crate) range: Range,
 }
 
-impl Walker {
+impl Walker<'_> {
     #[inline(always)]
-    const fn is_own(&self, owner: u32) -> bool {
-        owner == self.account.0 && !matches!(self.mode, SelfTradePrevention::None)
+    pub(crate) fn is_own(&self, owner: u32) -> bool {
+        if matches!(self.mode, SelfTradePrevention::None) {
+            return false;
+        }
+        owner == self.account.0 || (self.group.is_some() && self.is_of_group(owner))
+    }
+
+    #[cold]
+    fn is_of_group(&self, owner: u32) -> bool {
+        self.accounts.get(owner as usize).is_some_and(|account| account.trade_group == self.group)
+    }
+
+    /// Whether a prevented match would move the overlap from one account to the other.
+    pub(crate) fn transfers(&self, market: &Market, maker: &Maker) -> bool {
+        self.mode == SelfTradePrevention::Transfer
+            && maker.owner != self.account.0
+            && market.orders.get(maker.handle).is_some_and(|order| order.stp == SelfTradePrevention::Transfer)
     }
 }
 
@@ -25,10 +47,12 @@ impl Walker {
 pub(crate) struct Plan {
     /// What would be taken.
     pub(crate) lots: Lots,
-    /// Price times quantity of that.
+    /// Price times quantity of that, and of what would be transferred.
     pub(crate) cost: u128,
-    /// What DECREMENT would take off.
+    /// What DECREMENT and TRANSFER would take off.
     pub(crate) overlap: Lots,
+    /// The part of the overlap that would change hands.
+    pub(crate) transferred: Lots,
     /// An own maker stood in the way.
     pub(crate) met_own: bool,
     /// A maker that could be taken from was reached.
@@ -36,36 +60,66 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn take(&mut self, lots: Lots, cost: u128) {
+    pub(crate) fn take(&mut self, lots: Lots, cost: u128) {
         // Bounded by what was wanted, or by what the amount pays for.
         self.lots = self.lots.saturating_add(lots);
         // A sum that saturates is far beyond what anybody can have.
         self.cost = self.cost.saturating_add(cost);
     }
+
+    pub(crate) fn decrement(&mut self, lots: Lots, transferred_at: Option<u128>) {
+        self.overlap = self.overlap.saturating_add(lots);
+        if let Some(cost) = transferred_at {
+            self.transferred = self.transferred.saturating_add(lots);
+            self.cost = self.cost.saturating_add(cost);
+        }
+    }
 }
 
 /// A MARKET order by quantity. The walk ends early when `is_settled` says that the rest no longer matters.
-pub(crate) fn by_quantity(market: &Market, walker: Walker, wanted: Lots, is_settled: impl Fn(&Plan) -> bool) -> Plan {
+pub(crate) fn by_quantity(
+    market: &Market,
+    walker: &Walker<'_>,
+    wanted: Lots,
+    is_settled: impl Fn(&Plan) -> bool,
+) -> Plan {
+    let (orders, side) = (&market.orders, walker.side.opposite());
+    if orders.has_icebergs() {
+        return walk_quantity(Parts::new(market, side), market, walker, wanted, is_settled);
+    }
+    walk_quantity(orders.book.makers(side), market, walker, wanted, is_settled)
+}
+
+fn walk_quantity(
+    makers: impl Iterator<Item = Maker>,
+    market: &Market,
+    walker: &Walker<'_>,
+    wanted: Lots,
+    is_settled: impl Fn(&Plan) -> bool,
+) -> Plan {
     let mut plan = Plan::default();
     let mut left = wanted;
-    for maker in market.orders.book.makers(walker.side.opposite()) {
+    for maker in makers {
         let lots = left.min(maker.lots);
-        if lots == 0 {
+        if lots == 0 || !walker.range.contains(maker.ticks) {
             break;
         }
         if walker.is_own(maker.owner) {
             plan.met_own = true;
             match walker.mode {
                 SelfTradePrevention::ExpireMaker => continue,
-                SelfTradePrevention::Decrement => plan.overlap = plan.overlap.saturating_add(lots),
+                SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => {
+                    let moves = walker.transfers(market, &maker);
+                    plan.decrement(lots, moves.then(|| market.quote_amount(maker.ticks, lots)));
+                }
                 _ => break,
             }
         } else {
             plan.met_other = true;
             plan.take(lots, market.quote_amount(maker.ticks, lots));
-            if is_settled(&plan) {
-                break;
-            }
+        }
+        if is_settled(&plan) {
+            break;
         }
         left = left.saturating_sub(lots);
     }
@@ -75,7 +129,22 @@ pub(crate) fn by_quantity(market: &Market, walker: Walker, wanted: Lots, is_sett
 /// A MARKET order by quote amount, of at most `most` lots. `is_settled` as above.
 pub(crate) fn by_amount(
     market: &Market,
-    walker: Walker,
+    walker: &Walker<'_>,
+    amount: u64,
+    most: Lots,
+    is_settled: impl Fn(&Plan) -> bool,
+) -> Plan {
+    let (orders, side) = (&market.orders, walker.side.opposite());
+    if orders.has_icebergs() {
+        return walk_amount(Parts::new(market, side), market, walker, amount, most, is_settled);
+    }
+    walk_amount(orders.book.makers(side), market, walker, amount, most, is_settled)
+}
+
+fn walk_amount(
+    makers: impl Iterator<Item = Maker>,
+    market: &Market,
+    walker: &Walker<'_>,
     amount: u64,
     most: Lots,
     is_settled: impl Fn(&Plan) -> bool,
@@ -84,30 +153,31 @@ pub(crate) fn by_amount(
     let mut rest = amount;
     // OrderAccepted.qty is quantity plus overlap and has to fit.
     let bound = NUMBER_MAX.checked_div(market.rules.lot_size.0).unwrap_or(0);
-    for maker in market.orders.book.makers(walker.side.opposite()) {
+    for maker in makers {
         let room = most.saturating_sub(plan.lots);
-        if room == 0 {
+        if room == 0 || !walker.range.contains(maker.ticks) {
             break;
         }
         let room_in_all = bound.saturating_sub(plan.lots).saturating_sub(plan.overlap);
         let affordable = market.affordable(rest, maker.ticks).min(maker.lots).min(room_in_all);
         let is_own = walker.is_own(maker.owner);
         let lots = if is_own { affordable } else { affordable.min(room) };
+        let cost = market.quote_amount(maker.ticks, lots);
         if is_own {
             plan.met_own = true;
             match walker.mode {
                 SelfTradePrevention::ExpireMaker => continue,
-                SelfTradePrevention::Decrement => plan.overlap = plan.overlap.saturating_add(lots),
+                SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => {
+                    plan.decrement(lots, walker.transfers(market, &maker).then_some(cost));
+                }
                 _ => break,
             }
-        }
-        let cost = market.quote_amount(maker.ticks, lots);
-        if !is_own {
+        } else {
             plan.met_other = true;
             plan.take(lots, cost);
-            if lots > 0 && is_settled(&plan) {
-                break;
-            }
+        }
+        if plan.lots > 0 && is_settled(&plan) {
+            break;
         }
         // What is affordable costs no more than the rest.
         rest = rest.saturating_sub(u64::try_from(cost).unwrap_or(rest));
@@ -121,25 +191,30 @@ pub(crate) fn by_amount(
 /// Whether a FOK order would be filled in full at once; `own` are the account's open orders in the market.
 ///
 /// A level without own makers counts as a whole, so that an order that ends at once is cheap however many orders cross.
+/// Two cases are walked maker by maker: where some maker hides a part, and where the levels would do but the account is
+/// in a trade group, whose makers have no list of their own.
 pub(crate) fn fills_in_full(
     market: &Market,
-    walker: Walker,
+    walker: &Walker<'_>,
     own: Option<&OpenList>,
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
-    let book = &market.orders.book;
-    let side = walker.side.opposite();
+    let (orders, side) = (&market.orders, walker.side.opposite());
+    let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
+    if orders.has_icebergs() {
+        return fills_maker_by_maker(Parts::new(market, side), walker, limit, wanted);
+    }
     let own = own_levels(market, walker, own);
     let mut left = u128::from(wanted);
-    for (ticks, total) in book.levels(side) {
-        if !Book::crosses(walker.side, limit, ticks) {
+    for (ticks, total) in orders.book.levels(side) {
+        if !Book::crosses(walker.side, limit, ticks) || !walker.range.contains(ticks) {
             return false;
         }
         if own.binary_search(&ticks).is_err() {
             left = left.saturating_sub(total);
         } else {
-            for maker in book.makers_at(side, ticks) {
+            for maker in orders.book.makers_at(side, ticks) {
                 match walker.mode {
                     _ if !walker.is_own(maker.owner) => left = left.saturating_sub(u128::from(maker.lots)),
                     SelfTradePrevention::ExpireMaker => {}
@@ -148,23 +223,41 @@ pub(crate) fn fills_in_full(
             }
         }
         if left == 0 {
+            return !has_group || fills_maker_by_maker(orders.book.makers(side), walker, limit, wanted);
+        }
+    }
+    false
+}
+
+fn fills_maker_by_maker(makers: impl Iterator<Item = Maker>, walker: &Walker<'_>, limit: Ticks, wanted: Lots) -> bool {
+    let mut left = wanted;
+    for maker in makers {
+        if !Book::crosses(walker.side, limit, maker.ticks) || !walker.range.contains(maker.ticks) {
+            return false;
+        }
+        match walker.mode {
+            _ if !walker.is_own(maker.owner) => left = left.saturating_sub(maker.lots),
+            SelfTradePrevention::ExpireMaker => {}
+            _ => return false,
+        }
+        if left == 0 {
             return true;
         }
     }
     false
 }
 
-/// The prices at which own makers may stand in the way, ascending.
-fn own_levels(market: &Market, walker: Walker, own: Option<&OpenList>) -> Vec<Ticks> {
+/// The prices at which makers of the account itself may stand in the way, ascending.
+fn own_levels(market: &Market, walker: &Walker<'_>, own: Option<&OpenList>) -> Vec<Ticks> {
     let mut levels = Vec::new();
     if matches!(walker.mode, SelfTradePrevention::None) {
         return levels;
     }
     let mut next = own.and_then(OpenList::first);
-    while let Some(handle) = next {
-        let maker = market.orders.book.get(handle).filter(|maker| maker.side != walker.side);
-        levels.extend(maker.map(|maker| maker.ticks));
-        next = market.orders.next_of_account(handle);
+    while let Some(place) = next {
+        let maker = place.handle().and_then(|handle| market.orders.book.get(handle));
+        levels.extend(maker.filter(|maker| maker.side != walker.side).map(|maker| maker.ticks));
+        next = market.orders.next_of_account(place);
     }
     levels.sort_unstable();
     levels

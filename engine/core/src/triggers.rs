@@ -4,8 +4,12 @@
 //! outside costs a search for what it hits; and a walk over all following orders, but only where it sets a new extreme
 //! or fires one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::broken::Broken;
+use crate::event::Event;
+use crate::floor::Floor;
+use crate::lists::Release;
 use crate::market::NUMBER_MAX;
 use crate::slab::Slab;
 use crate::types::{BIPS_ONE, Price};
@@ -186,5 +190,77 @@ impl Triggers {
         let below = self.below.last_key_value().map_or(Price(0), |((price, _), _)| *price);
         self.low = if self.unstarted.is_empty() { self.follow_low.max(below) } else { Price(u64::MAX) };
         self.high = self.follow_high.min(above);
+    }
+}
+
+impl Triggers {
+    /// The orders that a trade at this price may touch, in order of order id, with their places.
+    fn hits(&self, price: Price) -> Vec<(u64, u32)> {
+        let mut hits: Vec<(u64, u32)> = self.unstarted.iter().map(|(id, at)| (*id, *at)).collect();
+        hits.extend(self.above.range(..=(price, u64::MAX)).map(|((_, id), at)| (*id, *at)));
+        hits.extend(self.below.range((price, 0)..).map(|((_, id), at)| (*id, *at)));
+        if price <= self.follow_low || price >= self.follow_high {
+            hits.extend(self.following.iter().map(|(id, at)| (*id, *at)));
+        }
+        hits.sort_unstable();
+        hits
+    }
+
+    /// Finds the range of the following orders anew.
+    fn rebind(&mut self, waiting: &Slab<Waiting>) {
+        (self.follow_low, self.follow_high) = (Price(0), Price(u64::MAX));
+        let following = std::mem::take(&mut self.following);
+        for order in following.values().filter_map(|at| waiting.get(*at)) {
+            self.bound(order);
+        }
+        self.following = following;
+        self.set_range();
+    }
+}
+
+impl Floor<'_> {
+    /// What a trade at this price means for the waiting orders of the market.
+    #[cold]
+    pub(crate) fn fire(&mut self, price: Price) -> Result<(), Broken> {
+        for (_, at) in self.market.orders.triggers.hits(price) {
+            let order = *self.market.orders.waiting.get(at).ok_or(Broken::TriggerIndex)?;
+            let is_trailing = order.extra.terms.trailing_delta > 0;
+            match step(&order, price) {
+                _ if order.extreme.0 == 0 && is_trailing => self.start_following(at, price)?,
+                Step::Follow if order.extreme.0 > 0 => {
+                    let order = self.market.orders.waiting.get_mut(at).ok_or(Broken::TriggerIndex)?;
+                    order.extreme = price;
+                }
+                Step::Nothing if order.extreme.0 > 0 => {}
+                _ => self.queue_fired(at)?,
+            }
+        }
+        let orders = &mut self.market.orders;
+        orders.triggers.rebind(&orders.waiting);
+        Ok(())
+    }
+
+    fn queue_fired(&mut self, at: u32) -> Result<(), Broken> {
+        let order = self.market.orders.waiting.get(at).ok_or(Broken::TriggerIndex)?;
+        let (id, owner) = (order.id, order.owner);
+        self.lists.releases.push_back(Release::Order(self.market.id, id));
+        let list = self.ledger.wallet_mut(owner)?.open_entry(self.market.id)?;
+        let fired = self.market.orders.change_waiting(at, list, |order| order.stage = Stage::Fired);
+        fired.ok_or(Broken::TriggerIndex)
+    }
+
+    /// A trailing order follows the price from now on.
+    pub(crate) fn start_following(&mut self, at: u32, extreme: Price) -> Result<(), Broken> {
+        let order = self.market.orders.waiting.get(at).ok_or(Broken::TriggerIndex)?;
+        let (order_id, account) = (order.id, order.owner);
+        let (list, now) = (self.ledger.wallet_mut(account)?.open_entry(self.market.id)?, self.time.0);
+        let started = self.market.orders.change_waiting(at, list, |order| {
+            order.extreme = extreme;
+            order.extra.trailing_at = Some(now);
+            order.updated_at = now;
+        });
+        started.ok_or(Broken::TriggerIndex)?;
+        self.events.push(Event::TrailingStarted { order_id, account, market: self.market.id });
+        Ok(())
     }
 }

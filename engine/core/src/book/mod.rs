@@ -302,6 +302,35 @@ impl Book {
         Some(node.lots)
     }
 
+    /// An order whose lots are used up goes to the end of its level with `lots` new ones. One change of the level.
+    pub fn requeue(&mut self, handle: Handle, lots: Lots) -> Option<()> {
+        let node = *self.nodes.get(handle.0 as usize).filter(|node| node.level != NONE)?;
+        let side = side_of(node.level);
+        let ladder = self.ladder_mut(side);
+        let level = ladder.level_mut(node.level >> 1)?;
+        level.total = level.total.checked_sub(u128::from(node.lots))?.checked_add(u128::from(lots))?;
+        let (key, tail) = (level.key, level.tail);
+        if tail != handle.0 {
+            level.tail = handle.0;
+            if level.head == handle.0 {
+                level.head = node.next;
+            }
+        }
+        let ticks = ladder.ticks(key);
+        if tail != handle.0 {
+            if let Some(prev) = self.nodes.get_mut(node.prev as usize) {
+                prev.next = node.next;
+            }
+            self.nodes.get_mut(node.next as usize)?.prev = node.prev;
+            self.nodes.get_mut(tail as usize)?.next = handle.0;
+            let moved = self.nodes.get_mut(handle.0 as usize)?;
+            (moved.prev, moved.next) = (tail, NONE);
+        }
+        self.nodes.get_mut(handle.0 as usize).filter(|_| lots > 0)?.lots = lots;
+        self.changed(side, ticks);
+        Some(())
+    }
+
     /// Whether a taker at `limit` reaches a maker at `ticks`.
     #[inline(always)]
     pub const fn crosses(taker: Side, limit: Ticks, ticks: Ticks) -> bool {
