@@ -267,10 +267,16 @@ fn own_levels(market: &Market, walker: &Walker<'_>, own: Option<&OpenList>) -> V
 mod tests {
     use super::{Plan, Walker, by_amount, by_quantity, fills_in_full};
     use crate::book::{Book, Lots, Ticks};
-    use crate::ledger::{NO_ORDER, OpenList};
+    use crate::ledger::OpenList;
     use crate::market::Market;
-    use crate::orders::Resting;
-    use crate::types::{AccountId, AssetId, Fees, MarketId, MarketRules, Price, Qty, SelfTradePrevention as Stp, Side};
+    use crate::orders::{NO_EXTRA, Resting, Wide};
+    use crate::range::Range;
+    use crate::types::{
+        AccountId, AssetId, ClientOrderId, Fees, MarketId, MarketRules, OrderId, OrderKind, Price, Qty,
+        SelfTradePrevention as Stp, Side,
+    };
+    use crate::view::Account;
+    use crate::waiting::Extra;
 
     fn empty_market() -> Market {
         let off = (Price(0), Qty(0));
@@ -288,11 +294,39 @@ mod tests {
             notional: None,
             avg_price_mins: 5,
             max_num_orders: 0,
+            percent_price: None,
+            iceberg_parts: 0,
+            max_num_algo_orders: 0,
+            max_num_iceberg_orders: 0,
+            max_num_order_lists: 0,
+            max_num_order_amends: 0,
+            max_position: crate::types::Amount(0),
+            trailing_delta: None,
+            price_range: None,
+            reference: None,
+            kinds: 127,
+            features: 511,
+            permissions: 1,
             fees: Fees::default(),
+            special_fees: Fees::default(),
+            tax_fees: Fees::default(),
+            discount: false,
             stp_default: Stp::ExpireMaker,
-            stp_allowed: 31,
+            stp_allowed: 63,
         };
         Market::new(MarketId(0), "AB".to_owned(), AssetId(0), AssetId(1), 1, rules).unwrap()
+    }
+
+    /// Accounts 1 and 3 are one trade group.
+    fn accounts() -> Vec<Account> {
+        let mut accounts: Vec<Account> = (0..4).map(|id| Account::new(AccountId(id), format!("{id}"))).collect();
+        (accounts[1].trade_group, accounts[3].trade_group) = (Some(9), Some(9));
+        accounts
+    }
+
+    fn walker(accounts: &[Account], mode: Stp, has_group: bool) -> Walker<'_> {
+        let group = if has_group { Some(9) } else { None };
+        Walker { accounts, account: AccountId(1), group, side: Side::Buy, mode, range: Range::ALL }
     }
 
     /// 100 makers of one lot each, one at each tick from 1 on; an own one is first.
@@ -307,27 +341,45 @@ mod tests {
 
     #[test]
     fn a_walk_ends_at_the_maker_that_settles_it() {
-        let market = market();
-        let walker = Walker { account: AccountId(1), side: Side::Buy, mode: Stp::ExpireMaker };
+        let (market, accounts) = (market(), accounts());
+        let walker = walker(&accounts, Stp::ExpireMaker, false);
         let costs_more_than_8 = |plan: &Plan| plan.cost > 8;
-        let settled = Plan { lots: 3, cost: 2 + 3 + 4, overlap: 0, met_own: true, met_other: true };
-        assert_eq!(by_quantity(&market, walker, 50, costs_more_than_8), settled);
-        assert_eq!(by_amount(&market, walker, 1_000, 50, costs_more_than_8), settled);
-        assert_eq!(by_quantity(&market, walker, 2, costs_more_than_8).lots, 2);
-        assert_eq!(by_quantity(&market, walker, 50, |_| false).lots, 50);
+        let settled = Plan { lots: 3, cost: 2 + 3 + 4, met_own: true, met_other: true, ..Plan::default() };
+        assert_eq!(by_quantity(&market, &walker, 50, costs_more_than_8), settled);
+        assert_eq!(by_amount(&market, &walker, 1_000, 50, costs_more_than_8), settled);
+        assert_eq!(by_quantity(&market, &walker, 2, costs_more_than_8).lots, 2);
+        assert_eq!(by_quantity(&market, &walker, 50, |_| false).lots, 50);
     }
 
-    /// The rules of a FOK order, word by word.
-    fn fills_maker_by_maker(market: &Market, walker: Walker, limit: Ticks, wanted: Lots) -> bool {
+    /// A maker as it was put into the book.
+    #[derive(Clone, Copy)]
+    struct Maker {
+        side: Side,
+        ticks: Ticks,
+        owner: u32,
+        shown: Lots,
+        hidden: Lots,
+        part: Lots,
+    }
+
+    /// The rules of a FOK order, word by word: takes from the best price on until all is taken or something ends it.
+    fn fills_maker_by_maker(makers: &[Maker], walker: &Walker<'_>, limit: Ticks, wanted: Lots) -> bool {
+        let mut queue: Vec<Maker> = makers.iter().filter(|maker| maker.side == Side::Sell).copied().collect();
+        queue.sort_by_key(|maker| maker.ticks);
         let mut left = wanted;
-        for maker in market.orders.book.makers(walker.side.opposite()) {
-            let is_own = maker.owner == walker.account.0 && walker.mode != Stp::None;
-            let ends = is_own && walker.mode != Stp::ExpireMaker;
-            if ends || !Book::crosses(walker.side, limit, maker.ticks) {
+        while let Some(maker) = queue.first().copied() {
+            queue.remove(0);
+            let is_own = walker.mode != Stp::None && (maker.owner == 1 || (walker.group.is_some() && maker.owner == 3));
+            if !Book::crosses(walker.side, limit, maker.ticks) || (is_own && walker.mode != Stp::ExpireMaker) {
                 return false;
             }
             if !is_own {
-                left = left.saturating_sub(maker.lots);
+                left = left.saturating_sub(maker.shown);
+                if maker.hidden > 0 {
+                    let shown = maker.part.min(maker.hidden);
+                    let behind = queue.iter().take_while(|other| other.ticks == maker.ticks).count();
+                    queue.insert(behind, Maker { shown, hidden: maker.hidden - shown, ..maker });
+                }
             }
             if left == 0 {
                 return true;
@@ -336,23 +388,38 @@ mod tests {
         false
     }
 
-    fn resting(lots: Lots) -> Resting {
-        Resting {
-            filled_quote: 0,
+    fn add(market: &mut Market, id: u64, maker: Maker, list: &mut OpenList) {
+        let mut extra = NO_EXTRA;
+        if maker.part > 0 {
+            let mut iceberg = Extra::plain(Price(maker.ticks), 0);
+            (iceberg.terms.iceberg_qty, iceberg.hidden) = (Qty(maker.part), maker.hidden);
+            extra = market.orders.extras.insert(iceberg).unwrap();
+        }
+        let resting = Resting {
+            filled_quote: Wide::new(0),
             updated_at: 0,
             prevented: 0,
-            lots,
+            lots: maker.shown + maker.hidden,
             accepted_at: 0,
-            strategy_id: 0,
-            strategy_type: 0,
-            prev: NO_ORDER,
-            next: NO_ORDER,
-            kind: crate::types::OrderKind::Limit,
+            extra,
+            prev: 0,
+            next: 0,
+            kind: OrderKind::Limit,
             stp: Stp::None,
-            has_strategy_id: false,
-            has_strategy_type: false,
-            client_order_id: crate::types::ClientOrderId::EMPTY,
-        }
+            client_order_id: ClientOrderId::EMPTY,
+        };
+        let handle = market.orders.book.insert(maker.side, maker.ticks, maker.shown, id, maker.owner).unwrap();
+        market.orders.add(handle, OrderId(id), AccountId(maker.owner), list, resting).unwrap();
+    }
+
+    fn random_maker(below: &mut impl FnMut(u64) -> u64, has_icebergs: bool) -> Maker {
+        // Own ones on both sides.
+        let (side, ticks) = if below(5) == 0 { (Side::Buy, 1 + below(3)) } else { (Side::Sell, 4 + below(4)) };
+        let part = if has_icebergs && below(3) == 0 { 1 + below(3) } else { 0 };
+        let lots = 1 + below(5);
+        let shown = if part > 0 { lots.min(part) } else { lots };
+        let owner = [1, 2, 2, 2, 3][below(5) as usize];
+        Maker { side, ticks, owner, shown, hidden: lots - shown, part }
     }
 
     #[test]
@@ -364,27 +431,25 @@ mod tests {
             state ^= state << 17;
             state % bound
         };
+        let accounts = accounts();
         let mut filled = 0;
-        for _ in 0..20_000 {
+        for round in 0..20_000 {
             let mut market = empty_market();
-            let mut lists = [1, 2].map(|_| OpenList { market: 0, count: 0, head: NO_ORDER, tail: NO_ORDER });
+            let mut lists = [1, 2, 3].map(|_| OpenList::new(0));
+            let mut makers = Vec::new();
             for id in 1..=below(12) {
-                // Own ones on both sides.
-                let (side, ticks) = if below(5) == 0 { (Side::Buy, 1 + below(3)) } else { (Side::Sell, 4 + below(4)) };
-                let (lots, owner) = (1 + below(5), 1 + u32::from(below(4) > 0));
-                let handle = market.orders.book.insert(side, ticks, lots, id, owner).unwrap();
-                let list = &mut lists[owner as usize - 1];
-                let added = market.orders.add(handle, crate::types::OrderId(id), AccountId(owner), list, resting(lots));
-                added.unwrap();
+                let maker = random_maker(&mut below, round % 2 == 0);
+                add(&mut market, id, maker, &mut lists[maker.owner as usize - 1]);
+                makers.push(maker);
             }
-            for mode in [Stp::None, Stp::ExpireTaker, Stp::ExpireMaker, Stp::ExpireBoth, Stp::Decrement] {
-                let walker = Walker { account: AccountId(1), side: Side::Buy, mode };
+            for mode in Stp::ALL {
+                let walker = walker(&accounts, *mode, below(3) == 0);
                 let (limit, wanted) = (3 + below(5), 1 + below(15));
-                let expected = fills_maker_by_maker(&market, walker, limit, wanted);
-                assert_eq!(fills_in_full(&market, walker, Some(&lists[0]), limit, wanted), expected, "{mode:?}");
+                let expected = fills_maker_by_maker(&makers, &walker, limit, wanted);
+                assert_eq!(fills_in_full(&market, &walker, Some(&lists[0]), limit, wanted), expected, "{mode:?}");
                 filled += u32::from(expected);
             }
         }
-        assert!((10_000..90_000).contains(&filled), "{filled} of 100000 fill");
+        assert!((10_000..100_000).contains(&filled), "{filled} of 120000 fill");
     }
 }
