@@ -329,9 +329,8 @@ impl Orders {
         let after = *order;
         self.triggers.remove(&before);
         self.triggers.insert(at, &after);
-        if before.is_algo() && !after.is_algo() {
-            list.algos = list.algos.checked_sub(1)?;
-        }
+        let others = list.algos.checked_sub(u32::from(before.is_algo()))?;
+        list.algos = others.checked_add(u32::from(after.is_algo()))?;
         Some(())
     }
 
