@@ -200,30 +200,42 @@ pub(crate) fn fills_in_full(
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
-    let (orders, side) = (&market.orders, walker.side.opposite());
-    let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
-    if orders.has_icebergs() {
+    let side = walker.side.opposite();
+    if market.orders.has_icebergs() {
         return fills_maker_by_maker(Parts::new(market, side), walker, limit, wanted);
     }
+    let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
+    fills_level_by_level(market, walker, own, limit, wanted)
+        && (!has_group || fills_maker_by_maker(market.orders.book.makers(side), walker, limit, wanted))
+}
+
+fn fills_level_by_level(
+    market: &Market,
+    walker: &Walker<'_>,
+    own: Option<&OpenList>,
+    limit: Ticks,
+    wanted: Lots,
+) -> bool {
+    let (book, side) = (&market.orders.book, walker.side.opposite());
     let own = own_levels(market, walker, own);
     let mut left = u128::from(wanted);
-    for (ticks, total) in orders.book.levels(side) {
+    for (ticks, total) in book.levels(side) {
         if !Book::crosses(walker.side, limit, ticks) || !walker.range.contains(ticks) {
             return false;
         }
         if own.binary_search(&ticks).is_err() {
             left = left.saturating_sub(total);
         } else {
-            for maker in orders.book.makers_at(side, ticks) {
+            for maker in book.makers_at(side, ticks) {
                 match walker.mode {
-                    _ if !walker.is_own(maker.owner) => left = left.saturating_sub(u128::from(maker.lots)),
+                    _ if maker.owner != walker.account.0 => left = left.saturating_sub(u128::from(maker.lots)),
                     SelfTradePrevention::ExpireMaker => {}
                     _ => return left == 0,
                 }
             }
         }
         if left == 0 {
-            return !has_group || fills_maker_by_maker(orders.book.makers(side), walker, limit, wanted);
+            return true;
         }
     }
     false
