@@ -23,11 +23,13 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 INT64_MAX = 2**63 - 1
 metadata = MetaData()
+IS_OPEN = "status IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED')"
 
 
 class Units(TypeDecorator[int]):
@@ -146,6 +148,7 @@ orders = Table(
     Index("orders_by_time", "account", "market", "accepted_us", "id"),
     Index("orders_by_client", "account", "market", "client_id"),
     Index("orders_by_orig_client", "account", "market", "orig_client_id"),
+    Index("orders_open", "id", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
     comment="Every order as it is now.",
 )
 
