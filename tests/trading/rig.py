@@ -95,10 +95,8 @@ class Rig:
         return msgspec.json.decode(answer) if isinstance(answer, bytes) else answer
 
     async def limit(self, account: int, side: str, price: str, quantity: str, **params: object) -> Any:
-        params = {"timeInForce": "GTC", "type": "LIMIT"} | params
-        return await self.ask(
-            "order.place", account, symbol="BTCUSDT", side=side, price=price, quantity=quantity, **params
-        )
+        params = {"symbol": "BTCUSDT", "timeInForce": "GTC", "type": "LIMIT"} | params
+        return await self.ask("order.place", account, side=side, price=price, quantity=quantity, **params)
 
     async def market(self, account: int, side: str, **params: object) -> Any:
         return await self.ask("order.place", account, symbol="BTCUSDT", side=side, type="MARKET", **params)
