@@ -10,7 +10,6 @@ from tandem._engine import (
     Allocated,
     CancelReplaced,
     Engine,
-    Event,
     ListAccepted,
     ListClosed,
     OrderAccepted,
@@ -36,6 +35,7 @@ from tandem.domain.trading import (
     ReplaceMode,
     SelfTradePrevention,
 )
+from tandem.platform.engine import Event
 from tests.engine.shard import (
     BASE,
     BUY,
@@ -168,7 +168,7 @@ def test_an_iceberg_shows_its_part(engine: Engine) -> None:
     assert events(engine, order.place(engine)) == [order.accepted(1, OrderExtra(iceberg_qty=300))]
     assert engine.depth(MARKET, 5)[2] == [(100 * TICK, 300)]
     events(engine, buy(engine, 100, 800))
-    assert engine.depth(MARKET, 5)[2] == [(100 * TICK, 200)]
+    assert engine.depth(MARKET, 5)[2] == [(100 * TICK, 100)]
 
 
 def test_a_pegged_order_says_what_its_price_came_to(engine: Engine) -> None:
