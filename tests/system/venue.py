@@ -32,7 +32,7 @@ def make_venue(exchange: Exchange, base: str = "", *, least_notional: str = "") 
     quote = "USDT"
     base = base or f"B{next(_numbers):03}"
     exchange.operate("POST", "/assets", {"asset": base})
-    rules = {"tickSize": "0.01", "stepSize": "0.00001", "minNotional": least_notional}
+    rules = {"tickSize": "0.01", "stepSize": "0.00001", "minNotional": least_notional or "0"}
     exchange.operate("POST", "/markets", {"symbol": base + quote, "base": base, "quote": quote, "rules": rules})
     return Venue(exchange, base + quote, base, quote)
 
