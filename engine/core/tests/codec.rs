@@ -11,6 +11,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use support::{ACCOUNTS, Random, command, opening, rules};
+use tandem_core::Core;
 use tandem_core::codec::{DecodeError, VERSION, decode, encode, older_version};
 use tandem_core::command::{CancelOrder, Command, Origin, PlaceList, PlaceOrder};
 use tandem_core::types::*;
@@ -25,7 +26,8 @@ fn encoded(origin: Origin, command: &Command) -> Vec<u8> {
 fn commands() -> Vec<Command> {
     let mut random = Random::new(5);
     let mut all = opening(&mut random);
-    all.extend((0..2_000).map(|at| command(&mut random, at)));
+    let core = Core::new();
+    all.extend((0..2_000).map(|_| command(&mut random, &core)));
     all.push(Command::CreateAsset { code: "Ж".into(), name: "名".into(), decimals: 255 });
     all.push(Command::CreateAccount { name: "x".repeat(70_000) });
     let mut all_filters = rules(&mut random);

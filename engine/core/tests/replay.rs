@@ -2,6 +2,7 @@
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "tests stop at the first surprise"
 )]
@@ -25,16 +26,22 @@ fn every_invariant_holds_after_every_command() {
         let mut events = Vec::new();
         for (time, payload) in stream(seed, 2_500) {
             events.clear();
-            core.apply(Seq(core.seq().0 + 1), time, &payload, &mut events).unwrap();
-            core.check().unwrap();
+            let applied = core.apply(Seq(core.seq().0 + 1), time, &payload, &mut events);
+            applied.and_then(|()| core.check()).unwrap_or_else(|broken| {
+                let command = tandem_core::codec::decode(&payload);
+                panic!("seed {seed}, seq {}: {broken}\n{command:#?}\n{events:#?}", core.seq())
+            });
             for event in &events {
                 *kinds.entry(kind_of(event)).or_default() += 1;
             }
         }
     }
     // The stream is only worth something when it reaches everything.
-    for kind in ["Traded", "SelfTradePrevented", "OrderClosed", "OrderAccepted"] {
+    for kind in ["Traded", "SelfTradePrevented", "OrderClosed", "OrderAccepted", "ListAccepted", "ListClosed"] {
         assert!(kinds.get(kind).is_some_and(|n| *n > 300), "{kind} in {kinds:?}");
+    }
+    for kind in ["OrderReleased", "TrailingStarted", "OrderAmended", "CancelReplaced", "Allocated"] {
+        assert!(kinds.get(kind).is_some_and(|n| *n > 100), "{kind} in {kinds:?}");
     }
     println!("{kinds:#?}");
 }

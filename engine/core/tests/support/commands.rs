@@ -1,5 +1,6 @@
 //! Random commands: every kind, every optional field, mostly such that something comes of them.
 
+use tandem_core::Core;
 use tandem_core::command::{AmendOrder, CancelList, CancelOrder, CancelReplace, Command, PlaceList, PlaceOrder};
 use tandem_core::types::*;
 
@@ -57,7 +58,7 @@ pub fn rules(random: &mut Random) -> MarketRules {
         reference: random.one_in(3).then_some(ReferenceRule { count: 3, width_ms: 2_500 }),
         kinds: if random.one_in(9) { random.below(128) as u8 } else { 127 },
         features: if random.one_in(9) { random.below(512) as u16 } else { EVERYTHING },
-        permissions: if random.one_in(9) { 6 } else { 3 },
+        permissions: if random.one_in(40) { 6 } else { 3 },
         fees: Fees { maker: RateE8(10_000), taker: RateE8(random.of(&[0, 100_000, 33_333_333])), ..Fees::default() },
         special_fees: if random.one_in(3) { fees(random, 100_000) } else { Fees::default() },
         tax_fees: if random.one_in(3) { fees(random, 10_000_000) } else { Fees::default() },
@@ -258,18 +259,41 @@ fn list(random: &mut Random) -> PlaceList {
     PlaceList { account, market, kind, client_list_id: client_id(random), orders }
 }
 
-/// An order's id as a client knows it; the number is about that of an order not long ago.
-fn an_order(random: &mut Random, orders: u64) -> (Option<OrderId>, ClientOrderId) {
-    let id = (!random.one_in(3)).then(|| OrderId(orders.saturating_sub(random.below(30))));
-    let client = if id.is_some() && !random.one_in(8) { ClientOrderId::EMPTY } else { client_id(random) };
-    (id, client)
+/// An order that somebody may name: whose, where, and by what.
+struct Named {
+    account: AccountId,
+    market: MarketId,
+    order_id: Option<OrderId>,
+    client_order_id: ClientOrderId,
 }
 
-fn cancel(random: &mut Random, orders: u64) -> CancelOrder {
-    let (order_id, client_order_id) = an_order(random, orders);
+/// Mostly one that is open.
+fn an_order(random: &mut Random, core: &Core) -> Named {
+    let (mut account, market) = (an_account(random), a_market(random));
+    let open: Vec<_> = core.open_orders_of(account, market).collect();
+    let order_id = (!random.one_in(3)).then(|| OrderId(random.below(500)));
+    let mut named = Named { account, market, order_id, client_order_id: client_id(random) };
+    if open.is_empty() || random.one_in(12) {
+        return named;
+    }
+    let order = &open[random.below(open.len() as u64) as usize].accepted;
+    if random.one_in(20) {
+        account = an_account(random);
+    }
+    named.account = account;
+    named.order_id = Some(order.order_id);
+    named.client_order_id = if random.one_in(2) { order.client_order_id } else { ClientOrderId::EMPTY };
+    if !order.client_order_id.is_empty() && random.one_in(3) {
+        (named.order_id, named.client_order_id) = (None, order.client_order_id);
+    }
+    named
+}
+
+fn cancel(random: &mut Random, core: &Core) -> CancelOrder {
+    let Named { account, market, order_id, client_order_id } = an_order(random, core);
     CancelOrder {
-        account: an_account(random),
-        market: a_market(random),
+        account,
+        market,
         order_id,
         client_order_id,
         new_client_order_id: client_id(random),
@@ -277,35 +301,43 @@ fn cancel(random: &mut Random, orders: u64) -> CancelOrder {
     }
 }
 
-fn cancel_replace(random: &mut Random, orders: u64) -> CancelReplace {
-    let order = place(random);
-    let mut cancel = cancel(random, orders);
+fn cancel_replace(random: &mut Random, core: &Core) -> CancelReplace {
+    let cancel = cancel(random, core);
+    let mut order = place(random);
     if !random.one_in(20) {
-        (cancel.account, cancel.market) = (order.account, order.market);
+        (order.account, order.market) = (cancel.account, cancel.market);
     }
     CancelReplace { cancel, mode: random.of(ReplaceMode::ALL), order }
 }
 
-fn amend(random: &mut Random, orders: u64) -> AmendOrder {
-    let (order_id, client_order_id) = an_order(random, orders);
+fn amend(random: &mut Random, core: &Core) -> AmendOrder {
+    let Named { account, market, order_id, client_order_id } = an_order(random, core);
+    let qty = order_id.and_then(|id| core.open_order(market, id)).map_or(400, |order| order.accepted.qty.0);
     AmendOrder {
-        account: an_account(random),
-        market: a_market(random),
+        account,
+        market,
         order_id,
         client_order_id,
-        new_qty: Qty(10 * random.below(40)),
+        new_qty: Qty(10 * random.below(qty / 10 + 2)),
         new_client_order_id: client_id(random),
     }
 }
 
-fn cancel_list(random: &mut Random, orders: u64) -> CancelList {
-    CancelList {
+fn cancel_list(random: &mut Random, core: &Core) -> CancelList {
+    let lists: Vec<_> = core.open_lists().collect();
+    let mut cancel = CancelList {
         account: an_account(random),
         market: a_market(random),
-        list_id: random.one_in(2).then(|| ListId((orders / 20).saturating_sub(random.below(8)))),
+        list_id: random.one_in(2).then(|| ListId(random.below(50))),
         client_list_id: client_id(random),
         new_client_order_id: client_id(random),
+    };
+    if !lists.is_empty() && !random.one_in(6) {
+        let list = &lists[random.below(lists.len() as u64) as usize];
+        (cancel.account, cancel.market, cancel.list_id) = (list.account, list.market, Some(list.list));
+        cancel.client_list_id = if random.one_in(2) { list.client_list_id } else { ClientOrderId::EMPTY };
     }
+    cancel
 }
 
 fn exchange_rules(random: &mut Random) -> ExchangeRules {
@@ -334,10 +366,10 @@ fn rare(random: &mut Random) -> Command {
         1 | 2 => Command::UpdateMarket { market, rules: rules(random) },
         3 => Command::UpdateAccount {
             account,
-            can_trade: !random.one_in(12),
+            can_trade: !random.one_in(20),
             fees: random.one_in(2).then(|| fees(random, 100_000)),
             trade_group: random.one_in(2).then(|| random.below(2) as u32),
-            permissions: random.of(&[1, 1, 1, 3, 4]),
+            permissions: random.of(&[1, 1, 1, 1, 1, 3, 4]),
             discount: random.one_in(2),
         },
         4 => Command::Credit { account, asset, amount: Amount(u128::from(random.below(1 << 30))) },
@@ -345,7 +377,7 @@ fn rare(random: &mut Random) -> Command {
         6 => Command::CreateAccount { name: format!("account {}", random.below(20)) },
         7 => Command::UpdateAsset { asset, name: format!("name {}", random.below(9)) },
         8 => Command::UpdateExchange { rules: exchange_rules(random) },
-        9 => Command::SetAssetLimit { account, asset, limit: Amount(random.of(&[0, 0, 500, 5_000_000])) },
+        9 => Command::SetAssetLimit { account, asset, limit: Amount(random.of(&[0, 0, 700, 5_000_000])) },
         10 | 11 => Command::SetReferencePrice { market, price: (!random.one_in(3)).then(|| price(random)) },
         12 => {
             let markets = if random.one_in(3) { vec![] } else { vec![MarketId(1), MarketId(random.of(&[0, 0, 0, 2]))] };
@@ -355,18 +387,18 @@ fn rare(random: &mut Random) -> Command {
     }
 }
 
-/// One random command; `orders` is about how many orders there were so far.
-pub fn command(random: &mut Random, orders: u64) -> Command {
+/// One random command; the core is where everything before it led to.
+pub fn command(random: &mut Random, core: &Core) -> Command {
     match random.below(100) {
-        0..8 => rare(random),
-        8 => {
+        0..7 => rare(random),
+        7 => {
             Command::CancelAll { account: an_account(random), market: a_market(random), by_exchange: random.one_in(2) }
         }
-        9 | 10 => Command::CancelList(cancel_list(random, orders)),
-        11..15 => Command::AmendOrder(amend(random, orders)),
-        15..19 => Command::CancelReplace(Box::new(cancel_replace(random, orders))),
-        19..29 => Command::CancelOrder(cancel(random, orders)),
-        29..39 => Command::PlaceList(list(random)),
+        8 => Command::CancelList(cancel_list(random, core)),
+        9..14 => Command::AmendOrder(amend(random, core)),
+        14..19 => Command::CancelReplace(Box::new(cancel_replace(random, core))),
+        19..24 => Command::CancelOrder(cancel(random, core)),
+        24..34 => Command::PlaceList(list(random)),
         _ => Command::PlaceOrder(place(random)),
     }
 }

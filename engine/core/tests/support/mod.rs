@@ -37,27 +37,28 @@ pub const ACCOUNTS: u64 = 6;
 pub const MARKETS: u64 = 3;
 pub const ASSETS: u64 = 3;
 
-/// A whole stream with origins and times, encoded.
+/// A whole stream with origins and times, encoded. A core goes with it, so that cancels and amends mostly name orders
+/// that are open.
 pub fn stream(seed: u64, len: usize) -> Vec<(TimeUs, Vec<u8>)> {
     let mut random = Random::new(seed);
-    let mut commands = opening(&mut random);
-    while commands.len() < len {
-        // About as many orders were accepted so far.
-        let orders = commands.len() as u64 / 2;
-        commands.push(command(&mut random, orders));
-    }
+    let opening = opening(&mut random);
+    let (mut core, mut events) = (Core::new(), Vec::new());
     let mut time = 1_700_000_000_000_000;
     let mut encoded = Vec::with_capacity(len);
-    for (at, command) in commands.iter().enumerate() {
+    for at in 0..len.max(opening.len()) {
+        let command = opening.get(at).cloned().unwrap_or_else(|| command(&mut random, &core));
         time += random.below(3_000_000);
         // A repeat now and then; never among the first, which everything else needs.
         let back = if at > 100 && random.one_in(20) { 2 } else { 0 };
         let (session, number) = (random.below(4), at as u64 + 1 - back);
         let mut payload = Vec::new();
-        tandem_core::codec::encode(Origin { session, number }, command, &mut payload);
+        tandem_core::codec::encode(Origin { session, number }, &command, &mut payload);
         if at > 100 && random.one_in(200) {
             payload.pop();
         }
+        events.clear();
+        // What breaks here is found by whoever applies the stream.
+        let _ = core.apply(Seq(at as u64 + 1), TimeUs(time), &payload, &mut events);
         encoded.push((TimeUs(time), payload));
     }
     encoded
