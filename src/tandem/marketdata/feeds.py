@@ -14,7 +14,7 @@ from tandem.domain.catalog import Market
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
 from tandem.marketdata.intervals import SECOND, Interval
-from tandem.marketdata.references import show_reference
+from tandem.marketdata.references import reference_of, show_reference
 from tandem.marketdata.topics import Topic
 from tandem.marketdata.views import MarketData
 from tandem.platform.engine import BookChange, Traded
@@ -330,10 +330,10 @@ class ReferencePriceFeed(Feed):
 
     def on_tick(self, now_us: int) -> None:
         market = self.market()
-        found = self.data.engine.reference_price(market.id)
+        found = reference_of(self.data.engine, market)
         if found is None or not self.data.shows(market):
             return
-        _kind, price, time_us = found
+        price, time_us = found
 
         def encode(unit: int) -> bytes:
             shown = show_reference(market, price)

@@ -7,7 +7,7 @@ from tandem.domain.catalog import Market
 from tandem.domain.errors import api_error
 from tandem.domain.operation import Args, Call
 from tandem.marketdata.service import MarketDataService
-from tandem.platform.engine import EngineClient
+from tandem.platform.engine import Engine, EngineClient
 
 SET_BY_HAND = 0
 """The API's number for a price that an operator sets."""
@@ -30,10 +30,10 @@ class ReferenceService:
 
     def price(self, call: Call, args: Args) -> dict[str, Any]:
         market = self._markets.one(args)
-        found = self._engine.reference_price(market.id)
+        found = reference_of(self._engine, market)
         if found is None:
             raise api_error("NO_REFERENCE_PRICE")
-        _kind, price, time_us = found
+        price, time_us = found
         return {
             "symbol": market.symbol,
             "referencePrice": show_reference(market, price),
@@ -51,9 +51,17 @@ class ReferenceService:
                 "bucketCount": count,
                 "bucketWidthMs": width_ms,
             }
-        if self._engine.reference_price(market.id) is None:
+        if reference_of(self._engine, market) is None:
             raise api_error("NO_REFERENCE_PRICE")
         return {"symbol": market.symbol, "calculationType": "EXTERNAL", "externalCalculationId": SET_BY_HAND}
+
+
+def reference_of(engine: Engine, market: Market) -> tuple[int, int] | None:
+    """Price (-1: null) and since when; None when there never was one, as before the first trade of a computed one."""
+    found = engine.reference_price(market.id)
+    if found is None or found[2] == 0:
+        return None
+    return found[1:]
 
 
 def show_reference(market: Market, price: int) -> str | None:
