@@ -203,6 +203,8 @@ impl Core {
             }
             Command::PlaceList(list) => self.place_list(list, events),
             Command::CancelList(cancel) => self.cancel_list(cancel, events),
+            Command::AmendOrder(amend) => self.amend_order(amend, events),
+            Command::CancelReplace(replace) => self.cancel_replace(replace, events),
             Command::RunReleases => self.run_releases_alone(events),
             rare => {
                 let event = self.administer(rare)?;

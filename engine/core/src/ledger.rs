@@ -145,12 +145,6 @@ impl Wallet {
         self.balances.get_mut(at).map(|e| &mut e.1).ok_or(Broken::IdUnknown)
     }
 
-    /// Open orders in a market.
-    #[inline]
-    pub(crate) fn open_count(&self, market: MarketId) -> u32 {
-        self.open_list(market).map_or(0, |list| list.count)
-    }
-
     #[inline]
     pub(crate) fn open_list(&self, market: MarketId) -> Option<&OpenList> {
         place(&self.open, market.0, |e| e.market).ok().and_then(|at| self.open.get(at))

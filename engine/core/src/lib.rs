@@ -34,6 +34,7 @@
 )]
 
 mod admin;
+mod amend;
 mod average;
 pub mod book;
 mod broken;
@@ -68,6 +69,7 @@ mod range;
 mod reference;
 pub mod reject;
 mod releases;
+mod replace;
 mod sessions;
 mod slab;
 mod snapshot;

@@ -7,7 +7,7 @@ use crate::index::Index;
 use crate::ledger::{NO_ORDER, OpenList};
 use crate::slab::Slab;
 use crate::triggers::Triggers;
-use crate::types::{AccountId, ClientOrderId, ListId, OrderId, OrderKind, SelfTradePrevention, Side};
+use crate::types::{AccountId, ClientOrderId, ListId, OrderId, OrderKind, Price, SelfTradePrevention, Side};
 use crate::waiting::{Extra, Waiting};
 
 /// The bit of a place's number that says that it is not in the book.
@@ -171,6 +171,15 @@ impl Orders {
     pub(crate) fn extra_mut(&mut self, handle: Handle) -> Option<&mut Extra> {
         let at = self.get(handle)?.extra;
         self.extras.get_mut(at)
+    }
+
+    /// The same; a plain order, whose price this is, gets one.
+    pub(crate) fn extra_or_plain(&mut self, handle: Handle, price: Price) -> Option<&mut Extra> {
+        let order = self.resting.get_mut(handle.index() as usize)?;
+        if order.extra == NO_EXTRA {
+            order.extra = self.extras.insert(Extra::plain(price, order.accepted_at))?;
+        }
+        self.extras.get_mut(order.extra)
     }
 
     /// What an order in the book does not show; 0 for most.

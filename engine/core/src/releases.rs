@@ -195,7 +195,7 @@ impl Floor<'_> {
 }
 
 /// An order outside the book as it came in.
-fn order_of(waiting: &Waiting, market: &Market) -> PlaceOrder {
+pub(crate) fn order_of(waiting: &Waiting, market: &Market) -> PlaceOrder {
     let terms = waiting.extra.terms;
     PlaceOrder {
         account: waiting.owner,
