@@ -8,10 +8,10 @@ use tandem_core::codec;
 use tandem_core::command::Command;
 use tandem_core::event::Event;
 use tandem_core::types::{AccountId, Amount, FEE_ACCOUNT, MarketId, Qty, Seq, Side, TimeUs};
-use tandem_core::{Core, OpenOrder};
+use tandem_core::{Core, OpenOrder, OpenOrderList};
 
 use crate::generate::{Input, Step};
-use crate::model::{Model, Order};
+use crate::model::{List, Model, Order};
 use crate::planted::Planted;
 
 /// Where the two first disagree, and how.
@@ -176,18 +176,63 @@ impl Pair {
         let core: Vec<_> = self.core.assets().iter().map(|a| (a.code.as_str(), a.name.as_str(), a.decimals)).collect();
         let model = self.model.assets.iter().map(|a| (a.code.as_str(), a.name.as_str(), a.decimals)).collect();
         self.same("assets", core, model)?;
-        let core: Vec<_> = self.core.accounts().iter().map(|a| (a.name.as_str(), a.can_trade, a.fees)).collect();
-        let model = self.model.accounts.iter().map(|a| (a.name.as_str(), a.can_trade, a.fees)).collect();
+        let core = self.core.accounts().iter();
+        let core: Vec<_> =
+            core.map(|a| (&a.name, a.can_trade, a.fees, a.trade_group, a.permissions, a.discount)).collect();
+        let model = self.model.accounts.iter();
+        let model = model.map(|a| (&a.name, a.can_trade, a.fees, a.trade_group, a.permissions, a.discount)).collect();
         self.same("accounts", core, model)?;
+        self.compare_exchange()?;
         for market in self.model.market_ids() {
             let all = self.open_orders(market);
             for account in self.model.account_ids() {
                 let core: Vec<OpenOrder> = self.core.open_orders_of(account, market).collect();
-                let model = all.iter().filter(|order| order.account == account).copied().collect();
+                let model = all.iter().filter(|order| order.accepted.account == account).cloned().collect();
                 self.same("open orders of an account", core, model)?;
             }
         }
         Ok(())
+    }
+
+    /// The rules of the whole exchange, limits, groups, lists and what is left to be released.
+    fn compare_exchange(&self) -> Result<(), Difference> {
+        self.same("exchange rules", self.core.exchange_rules(), &self.model.rules)?;
+        for account in self.model.account_ids() {
+            let core: Vec<_> =
+                self.core.asset_limits(account).iter().filter(|(_, limit)| limit.0 > 0).copied().collect();
+            let of_account = self.model.asset_limits.iter().filter(|((id, _), limit)| *id == account && **limit > 0);
+            let model = of_account.map(|((_, asset), limit)| (*asset, Amount(*limit))).collect();
+            self.same("asset limits", core, model)?;
+        }
+        let core: Vec<_> = self.core.sors().map(|sor| (sor.base, sor.markets.to_vec(), sor.account)).collect();
+        let sors = self.model.sors.iter();
+        self.same("groups", core, sors.map(|(base, sor)| (*base, sor.markets.clone(), sor.account)).collect())?;
+        let core: Vec<OpenOrderList> = self.core.open_lists().collect();
+        let model: Vec<OpenOrderList> = self.model.lists.values().map(open_list).collect();
+        self.same("open lists", &core, &model)?;
+        for list in model {
+            let (id, account) = (list.client_list_id, list.account);
+            self.same("list by id", self.core.open_list(list.list), Some(list.clone()))?;
+            let found = self.core.open_list_by_client_id(account, &id);
+            self.same("list by client id", found, (!id.is_empty()).then_some(list))?;
+        }
+        self.same("releases are left", self.core.releases() > 0, self.model.releases_left() > 0)
+    }
+
+    fn compare_reference(&self, market: MarketId) -> Result<(), Difference> {
+        let core = self.core.reference_price(market);
+        let model = self.model.reference(market);
+        self.same("reference price", core.and_then(|core| core.price), model.and_then(|model| model.price))?;
+        match (core, model) {
+            (Some(core), Some(model)) => {
+                self.same("kind of reference price", core.is_computed, model.is_computed)?;
+                self.same("time of reference price", core.changed_at, model.changed_at)
+            }
+            // A computed one before the first trade.
+            (Some(core), None) => self.same("kind of reference price", core.is_computed, true),
+            (core, None) => self.same("reference price", core.is_some(), false),
+            (None, Some(_)) => self.same("reference price", false, true),
+        }
     }
 
     fn compare_market(&self, id: MarketId) -> Result<(), Difference> {
@@ -199,6 +244,7 @@ impl Pair {
         self.same("asks", &depth.asks, &self.model.depth(id, Side::Sell))?;
         self.same("depth version", depth.version, market.version)?;
         self.same("book version", self.core.book_version(id), market.version)?;
+        self.compare_reference(id)?;
         self.same("average price", self.core.average_price(id), self.model.average_price(id))?;
         for (side, levels) in [(Side::Buy, &depth.bids), (Side::Sell, &depth.asks)] {
             for (price, qty) in levels.iter().take(5) {
@@ -221,9 +267,9 @@ impl Pair {
         let model: Vec<OpenOrder> = self.model.market_ids().flat_map(|market| self.open_orders(market)).collect();
         self.same("open orders", &core, &model)?;
         for order in model {
-            let id = order.client_order_id;
-            self.same("by id", self.core.open_order(order.market, order.order_id), Some(order))?;
-            let found = self.core.open_order_by_client_id(order.account, order.market, &id);
+            let (id, account, market) = (order.accepted.client_order_id, order.accepted.account, order.accepted.market);
+            self.same("by id", self.core.open_order(market, order.accepted.order_id), Some(order.clone()))?;
+            let found = self.core.open_order_by_client_id(account, market, &id);
             self.same("by client id", found, (!id.is_empty()).then_some(order))?;
         }
         Ok(())
@@ -232,7 +278,7 @@ impl Pair {
     /// The model's open orders of a market by id, in the core's words.
     fn open_orders(&self, market: MarketId) -> Vec<OpenOrder> {
         let mut orders: Vec<OpenOrder> = self.model.markets[market.0 as usize].orders.iter().map(open_order).collect();
-        orders.sort_by_key(|order| order.order_id);
+        orders.sort_by_key(|order| order.accepted.order_id);
         orders
     }
 
@@ -250,45 +296,65 @@ impl Pair {
 }
 
 fn open_order(order: &Order) -> OpenOrder {
-    let accepted = order.accepted;
     OpenOrder {
-        order_id: accepted.order_id,
-        account: accepted.account,
-        market: accepted.market,
-        side: accepted.side,
-        kind: accepted.kind,
-        tif: accepted.tif,
-        price: accepted.price,
-        qty: accepted.qty,
-        quote_qty: accepted.quote_qty,
-        client_order_id: accepted.client_order_id,
-        stp: accepted.stp,
-        strategy_id: accepted.strategy_id,
-        strategy_type: accepted.strategy_type,
+        accepted: order.told(),
         left: Qty(order.left),
         prevented: Qty(order.prevented),
         filled: Qty(order.filled),
         filled_quote: Amount(order.filled_quote as u128),
         accepted_at: order.accepted_at,
+        working_at: order.working_at,
+        trailing_at: order.trailing_at,
         updated_at: order.updated_at,
+        amends: order.amends,
+    }
+}
+
+fn open_list(list: &List) -> OpenOrderList {
+    OpenOrderList {
+        list: list.id,
+        account: list.account,
+        market: list.market,
+        kind: list.kind,
+        client_list_id: list.client_list_id,
+        orders: list.orders.clone(),
+        accepted_at: list.accepted_at,
     }
 }
 
 /// Accounts that a step may have changed.
 fn touched(step: &Step, events: &[Event]) -> BTreeSet<AccountId> {
     let mut accounts = BTreeSet::from([FEE_ACCOUNT]);
-    if let Input::Command(_, Command::PlaceOrder(order)) = &step.input {
-        accounts.insert(order.account);
+    if let Input::Command(_, command) = &step.input {
+        accounts.extend(owner(command));
     }
     for event in events {
         match event {
             Event::Traded(trade) => accounts.extend([trade.taker_account, trade.maker_account]),
+            Event::Allocated(allocated) => accounts.extend([allocated.account]),
+            Event::SelfTradePrevented(prevented) => {
+                accounts.extend([prevented.taker_account, prevented.maker_account]);
+            }
+            Event::OrderAccepted(accepted) => accounts.extend([accepted.account]),
+            Event::OrderReleased(released) => accounts.extend([released.account]),
+            Event::OrderAmended(amended) => accounts.extend([amended.account]),
             Event::OrderClosed(closed) => accounts.extend([closed.account]),
             Event::Credited { account, .. } | Event::Debited { account, .. } => accounts.extend([*account]),
             _ => {}
         }
     }
     accounts
+}
+
+/// Whose orders a command is about.
+fn owner(command: &Command) -> Option<AccountId> {
+    match command {
+        Command::PlaceOrder(order) => Some(order.account),
+        Command::PlaceList(list) => Some(list.account),
+        Command::CancelReplace(replace) => Some(replace.order.account),
+        Command::AmendOrder(amend) => Some(amend.account),
+        _ => None,
+    }
 }
 
 /// One event a line.

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use tandem_core::command::Command;
-use tandem_core::event::{Event, OrderAccepted};
+use tandem_core::event::{Event, Half, OrderAccepted};
 use tandem_core::reject::RejectCode;
-use tandem_core::types::{CloseReason, OrderKind, SelfTradePrevention, Side, TimeInForce};
+use tandem_core::types::{
+    CloseReason, CloseStatus, ListKind, OrderKind, OrderState, SelfTradePrevention, Side, TimeInForce,
+};
 
 use crate::generate::{Input, Step};
 use crate::model::Model;
 
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 27] = [
     "Rejected",
     "AssetCreated",
     "AssetUpdated",
@@ -27,10 +29,23 @@ const EVENTS: [&str; 15] = [
     "SelfTradePrevented",
     "OrderClosed",
     "OrderRested",
+    "ExchangeUpdated",
+    "AssetLimitSet",
+    "ReferencePriceSet",
+    "SorSet",
+    "ListAccepted",
+    "ListClosed",
+    "OrderReleased",
+    "TrailingStarted",
+    "OrderAmended",
+    "CancelReplaced",
+    "Allocated",
+    "ReleasesLeft",
 ];
 /// A book that is certain to leave whatever holds a few hundred levels.
 const LEVELS_LEAST: usize = 600;
 const KINDS: [&str; 6] = ["limit gtc", "limit ioc", "limit fok", "limit maker", "market qty", "market quote"];
+const WAITS: &str = "contingent";
 
 /// Counters by what was seen.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +69,7 @@ impl Coverage {
         self.commands += 1;
         for event in events {
             *self.events.entry(name(event)).or_default() += 1;
+            self.observe_event(event);
             if let Event::Rejected { code } = event {
                 *self.rejects.entry(*code).or_default() += 1;
             }
@@ -62,7 +78,8 @@ impl Coverage {
             self.orders += 1;
             if let Some(Event::OrderAccepted(order)) = events.first() {
                 self.accepted += 1;
-                self.observe_order(order, events);
+                let own = events.iter().take_while(|event| !matches!(event, Event::OrderReleased(_)));
+                self.observe_order(order, &own.cloned().collect::<Vec<_>>());
             }
         }
     }
@@ -75,7 +92,7 @@ impl Coverage {
             match event {
                 Event::Traded(trade) => {
                     (left, fills) = (trade.taker_left.0, fills + 1);
-                    if trade.maker_account == trade.taker_account {
+                    if trade.maker_account == trade.taker_account && !trade.is_routed {
                         self.count("stp", format!("None, {kind}: traded"));
                     }
                 }
@@ -109,12 +126,49 @@ impl Coverage {
         self.count("order", format!("{kind}: {filled}, {end}"));
     }
 
+    /// What of events other than those of a plain order has to be told apart.
+    fn observe_event(&mut self, event: &Event) {
+        match event {
+            Event::OrderClosed(closed) => self.count("closed", format!("{:?} {:?}", closed.status, closed.reason)),
+            Event::OrderReleased(released) => {
+                self.count("released", format!("{:?} {:?}", released.cause, released.state));
+            }
+            Event::ListAccepted(list) => self.count("list", format!("{:?}", list.kind)),
+            Event::CancelReplaced { cancel, order } => {
+                self.count("replace", format!("{} {}", half(cancel), half(order)));
+            }
+            Event::SelfTradePrevented(prevented) => {
+                let (moves, routed) = (prevented.transferred.0 > 0, prevented.maker_market != prevented.market);
+                self.count("prevented", format!("{:?} transferred {moves} routed {routed}", prevented.mode));
+            }
+            Event::OrderAccepted(order) => {
+                if let Some(extra) = &order.extra {
+                    self.count("state", format!("{:?} {:?}", order.kind, extra.state));
+                    let list = if extra.list.is_some() { "in a list" } else { "alone" };
+                    for (has, term) in [
+                        (extra.terms.iceberg_qty.0 > 0, "iceberg"),
+                        (extra.terms.trailing_delta > 0, "trailing"),
+                        (extra.terms.peg.is_some(), "peg"),
+                    ] {
+                        if has {
+                            self.count("terms", format!("{term} {:?} {list}", extra.state));
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn count(&mut self, group: &'static str, what: String) {
         *self.counts.entry((group, what)).or_default() += 1;
     }
 
     /// Notes how deep the books are.
     pub fn observe_books(&mut self, model: &Model) {
+        if model.releases_left() > 0 {
+            *self.events.entry("ReleasesLeft").or_default() += 1;
+        }
         for market in model.market_ids() {
             let sides = Side::ALL.iter().map(|side| model.depth(market, *side).len());
             self.levels = sides.max().unwrap_or(0).max(self.levels);
@@ -191,7 +245,57 @@ fn required() -> Vec<(&'static str, String)> {
     }
     all.push(("order", "limit maker: no fill, rests".into()));
     all.push(("order", format!("limit fok: no fill, {:?}", CloseReason::UnfilledFok)));
+    all.extend(required_of_lists_and_terms());
     all
+}
+
+fn required_of_lists_and_terms() -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    all.extend(ListKind::ALL.iter().map(|kind| ("list", format!("{kind:?}"))));
+    for reason in CloseReason::ALL {
+        let status = match reason {
+            CloseReason::User => CloseStatus::Canceled,
+            CloseReason::SelfTrade => CloseStatus::ExpiredInMatch,
+            _ => CloseStatus::Expired,
+        };
+        all.push(("closed", format!("{status:?} {reason:?}")));
+    }
+    for way in ["Triggered Working", "Activated Working", "Activated Waiting"] {
+        all.push(("released", way.into()));
+    }
+    for halves in ["Done Done", "Done Failed", "Failed Done", "Failed Failed", "Failed NotAttempted"] {
+        all.push(("replace", halves.into()));
+    }
+    all.push(("prevented", format!("{:?} transferred true routed false", SelfTradePrevention::Transfer)));
+    for mode in SelfTradePrevention::ALL.iter().filter(|mode| **mode != SelfTradePrevention::None) {
+        all.push(("prevented", format!("{mode:?} transferred false routed true")));
+    }
+    for kind in OrderKind::ALL {
+        all.push(("state", format!("{kind:?} {:?}", OrderState::Pending)));
+        if kind.is_contingent() {
+            all.push(("state", format!("{kind:?} {:?}", OrderState::Waiting)));
+        }
+    }
+    for list in ["in a list", "alone"] {
+        for (term, state) in [
+            ("iceberg", OrderState::Working),
+            ("iceberg", OrderState::Waiting),
+            ("peg", OrderState::Working),
+            ("peg", OrderState::Waiting),
+            ("trailing", OrderState::Waiting),
+        ] {
+            all.push(("terms", format!("{term} {state:?} {list}")));
+        }
+    }
+    all
+}
+
+const fn half(half: &Half) -> &'static str {
+    match half {
+        Half::Done => "Done",
+        Half::Failed(_) => "Failed",
+        Half::NotAttempted => "NotAttempted",
+    }
 }
 
 const fn kind(order: &OrderAccepted) -> &'static str {
@@ -202,6 +306,7 @@ const fn kind(order: &OrderAccepted) -> &'static str {
         (OrderKind::LimitMaker, _) => KINDS[3],
         (OrderKind::Market, _) if order.quote_qty.0 == 0 => KINDS[4],
         (OrderKind::Market, _) => KINDS[5],
+        _ => WAITS,
     }
 }
 
@@ -221,6 +326,17 @@ const fn name(event: &Event) -> &'static str {
         Event::Traded(_) => "Traded",
         Event::SelfTradePrevented(_) => "SelfTradePrevented",
         Event::OrderClosed(_) => "OrderClosed",
+        Event::ExchangeUpdated { .. } => "ExchangeUpdated",
+        Event::AssetLimitSet { .. } => "AssetLimitSet",
+        Event::ReferencePriceSet { .. } => "ReferencePriceSet",
+        Event::SorSet { .. } => "SorSet",
+        Event::ListAccepted(_) => "ListAccepted",
+        Event::ListClosed { .. } => "ListClosed",
+        Event::OrderReleased(_) => "OrderReleased",
+        Event::TrailingStarted { .. } => "TrailingStarted",
+        Event::OrderAmended(_) => "OrderAmended",
+        Event::CancelReplaced { .. } => "CancelReplaced",
+        Event::Allocated(_) => "Allocated",
     }
 }
 

@@ -2,8 +2,12 @@
 //! so that most orders make sense, and spoils some on purpose.
 
 mod admin;
+mod lists;
+mod nonsense;
 mod orders;
 mod profile;
+mod rules;
+mod terms;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -64,9 +68,18 @@ enum Action {
     BadAdmin,
     Retry,
     Garbage,
+    List,
+    CancelList,
+    Amend,
+    Replace,
+    Releases,
+    Exchange,
+    Limit,
+    Reference,
+    Sor,
 }
 
-const ACTIONS: [Action; 12] = [
+const ACTIONS: [Action; 21] = [
     Action::Order,
     Action::Cancel,
     Action::CancelAll,
@@ -79,6 +92,15 @@ const ACTIONS: [Action; 12] = [
     Action::BadAdmin,
     Action::Retry,
     Action::Garbage,
+    Action::List,
+    Action::CancelList,
+    Action::Amend,
+    Action::Replace,
+    Action::Releases,
+    Action::Exchange,
+    Action::Limit,
+    Action::Reference,
+    Action::Sor,
 ];
 
 impl Generator {
@@ -144,6 +166,15 @@ impl Generator {
                 None => self.credit(model),
             },
             Action::Garbage => return self.garbage(),
+            Action::List => self.place_list(model),
+            Action::CancelList => self.cancel_list(model),
+            Action::Amend => self.amend(model),
+            Action::Replace => self.replace(model),
+            Action::Releases => Command::RunReleases,
+            Action::Exchange => self.exchange(model),
+            Action::Limit => self.asset_limit(model),
+            Action::Reference => self.reference_price(model),
+            Action::Sor => self.sor(model),
         };
         self.send(command)
     }

@@ -1,16 +1,12 @@
-//! Everything that is not an order: the setup of a stream, changes in its middle, and nonsense of each kind.
+//! Everything that is not an order: the setup of a stream, and changes in its middle.
 
 use tandem_core::command::{Command, PlaceOrder};
 use tandem_core::types::{
-    AccountId, Amount, AssetId, Fees, MarketId, MarketRules, MarketStatus, Notional, Price, Qty, RATE_ONE, RateE8,
-    SelfTradePrevention, Side,
+    AccountId, Amount, AssetId, Discount, ExchangeRules, MarketId, MarketStatus, Price, RATE_ONE, RateE8, Side,
 };
 
-use super::Generator;
-use super::profile;
+use super::{Generator, rules};
 use crate::model::Model;
-
-const BAD_NAMES: [&str; 8] = ["", "a\tb", "a\u{7f}", "\u{0}", "a\u{85}b", "a b", "é", "\u{2003}x"];
 
 impl Generator {
     /// Assets, markets, accounts and their first funds.
@@ -18,20 +14,34 @@ impl Generator {
         let profile = self.profile.clone();
         let mut decimals = Vec::new();
         for index in 0..profile.assets {
-            let digits = profile.decimals(&mut self.random);
+            let mut digits = profile.decimals(&mut self.random);
+            if profile.is_routed && index > 1 {
+                digits = decimals[1];
+            }
             decimals.push(digits);
             let command =
                 Command::CreateAsset { code: format!("A{index}"), name: format!("Asset {index}"), decimals: digits };
             self.setup.push_back(command);
         }
         let mut worth = vec![0_u128; decimals.len()];
+        let first_mid = profile.mid(&mut self.random);
         for index in 0..profile.markets {
-            let base = self.random.below(profile.assets);
-            let quote = (base + 1 + self.random.below(profile.assets - 1)) % profile.assets;
-            let mid = profile.mid(&mut self.random);
+            let mut base = self.random.below(profile.assets);
+            let mut quote = (base + 1 + self.random.below(profile.assets - 1)) % profile.assets;
+            let mut mid = profile.mid(&mut self.random);
+            if profile.is_routed {
+                (base, quote, mid) = (0, index + 1, first_mid);
+            }
             self.mids.push(mid);
             let digits = decimals[base as usize];
-            let rules = profile::rules(&mut self.random, digits, mid, profile.is_huge);
+            let rules = rules::rules(&mut self.random, digits, mid, &profile);
+            let rules = match self.setup.back() {
+                Some(Command::CreateMarket { rules: before, .. }) if profile.is_routed => {
+                    let steps = (before.tick_size.0, before.lot_size.0);
+                    rules::with_steps(&mut self.random, digits, mid, steps, &profile)
+                }
+                _ => rules,
+            };
             let qty = u128::from(rules.lot_size.0) * u128::from(profile.lots);
             let cost = u128::from(mid) * u128::from(rules.tick_size.0) * qty / 10_u128.pow(u32::from(digits));
             worth[base as usize] = worth[base as usize].max(qty);
@@ -42,6 +52,7 @@ impl Generator {
         for index in 1..=profile.accounts {
             self.setup.push_back(Command::CreateAccount { name: format!("account {index}") });
         }
+        self.plan_accounts();
         for account in 1..=profile.accounts {
             for (asset, worth) in worth.iter().enumerate() {
                 // So that the bound on credits leaves something for later.
@@ -54,6 +65,34 @@ impl Generator {
                     amount,
                 });
             }
+        }
+    }
+
+    /// Groups and rates of accounts, the discount, and who stands between the books.
+    fn plan_accounts(&mut self) {
+        let profile = self.profile.clone();
+        if !profile.has_extras && !profile.is_stampede {
+            return;
+        }
+        for account in 1..=profile.accounts {
+            if self.random.one_in(2) {
+                let mut command = self.changed_account(AccountId(account as u32), true);
+                if let Command::UpdateAccount { permissions, .. } = &mut command {
+                    *permissions |= 1;
+                }
+                self.setup.push_back(command);
+            }
+        }
+        let asset = AssetId(self.random.below(profile.assets) as u32);
+        let discount = Discount { asset, rate: RateE8(self.random.pick(&[0, 75_000_000, RATE_ONE])) };
+        if self.random.one_in(2) {
+            let rules = ExchangeRules { discount: Some(discount), ..ExchangeRules::default() };
+            self.setup.push_back(Command::UpdateExchange { rules });
+        }
+        if profile.is_routed {
+            let markets = (0..profile.markets).map(|id| MarketId(id as u32)).collect();
+            let account = AccountId(profile.accounts as u32);
+            self.setup.push_back(Command::SetSor { base: AssetId(0), markets, account });
         }
     }
 
@@ -85,24 +124,108 @@ impl Generator {
         let mid = self.mids.get(market.0 as usize).copied().unwrap_or(10);
         let (tick, lot) = (record.rules.tick_size.0, record.rules.lot_size.0);
         let rules = if self.random.one_in(4) && !self.profile.is_huge {
-            profile::rules(&mut self.random, digits, mid.min(10_000), false)
+            rules::rules(&mut self.random, digits, mid.min(10_000), &self.profile)
         } else {
-            profile::with_steps(&mut self.random, digits, mid, tick, lot)
+            rules::with_steps(&mut self.random, digits, mid, (tick, lot), &self.profile)
         };
         Command::UpdateMarket { market, rules }
     }
 
     pub(super) fn update_account(&mut self, model: &Model) -> Command {
         let account = AccountId(self.random.below(model.accounts.len() as u64) as u32);
-        let fees = self.random.one_in(2).then(|| profile::rates(&mut self.random));
-        Command::UpdateAccount { account, can_trade: !self.random.one_in(10), fees }
+        let can_trade = !self.random.one_in(10);
+        self.changed_account(account, can_trade)
     }
 
-    fn someone(&mut self, model: &Model) -> AccountId {
+    fn changed_account(&mut self, account: AccountId, can_trade: bool) -> Command {
+        let groups = self.profile.groups;
+        Command::UpdateAccount {
+            account,
+            can_trade,
+            fees: self.random.one_in(2).then(|| rules::rates(&mut self.random)),
+            trade_group: (groups > 0 && !self.random.one_in(4)).then(|| self.random.below(groups) as u32),
+            permissions: self.random.pick(&[1, 1, 1, 1, 3, 2, u32::MAX]),
+            discount: self.random.one_in(2),
+        }
+    }
+
+    pub(super) fn exchange(&mut self, model: &Model) -> Command {
+        let mut bound = || self.random.pick(&[0, 0, 0, 0, 2, 10, 40]);
+        let rules = ExchangeRules {
+            max_num_orders: bound(),
+            max_num_algo_orders: bound(),
+            max_num_iceberg_orders: bound(),
+            max_num_order_lists: bound(),
+            discount: None,
+        };
+        let one_too_many = u64::from(self.random.one_in(9));
+        let discount = Discount {
+            asset: AssetId(self.random.below(model.assets.len() as u64 + one_too_many) as u32),
+            rate: RateE8(self.random.pick(&[0, 1, 75_000_000, 75_000_000, RATE_ONE, RATE_ONE + one_too_many as u32])),
+        };
+        Command::UpdateExchange {
+            rules: ExchangeRules { discount: (!self.random.one_in(4)).then_some(discount), ..rules },
+        }
+    }
+
+    pub(super) fn asset_limit(&mut self, model: &Model) -> Command {
+        let (account, asset) = (self.someone(model), self.something(model));
+        let market = model.markets.iter().find(|market| market.base == asset);
+        let lots = u128::from(market.map_or(1, |market| market.rules.lot_size.0)) * u128::from(self.profile.lots);
+        let limit = Amount(self.random.pick(&[0, 0, 0, 1, lots / 2, lots, lots * 1000, u128::MAX]));
+        let nobody = AccountId(model.accounts.len() as u32);
+        let nothing = AssetId(model.assets.len() as u32);
+        match self.random.below(20) {
+            0 => Command::SetAssetLimit { account: nobody, asset, limit },
+            1 => Command::SetAssetLimit { account, asset: nothing, limit },
+            _ => Command::SetAssetLimit { account, asset, limit },
+        }
+    }
+
+    pub(super) fn reference_price(&mut self, model: &Model) -> Command {
+        let one_too_many = u64::from(self.random.one_in(20));
+        let market = MarketId(self.random.below(model.markets.len() as u64 + one_too_many) as u32);
+        let tick = model.markets.get(market.0 as usize).map_or(1, |market| market.rules.tick_size.0);
+        let mid = self.mids.get(market.0 as usize).copied().unwrap_or(1).saturating_mul(tick);
+        let near = mid.min(1 << 62).saturating_add(self.random.below(tick.min(1 << 60) * 2));
+        let odd = self.random.pick(&[0, 1, (1 << 63) - 1, 1 << 63, u64::MAX]);
+        let price = match self.random.below(10) {
+            0 | 1 => None,
+            2 => Some(Price(odd)),
+            _ => Some(Price(near)),
+        };
+        Command::SetReferencePrice { market, price }
+    }
+
+    /// The group of the setup again, none, or one that does not fit.
+    pub(super) fn sor(&mut self, model: &Model) -> Command {
+        let base = AssetId(self.random.below(2) as u32);
+        let of_base = (0..model.markets.len()).filter(|id| model.markets[*id].base == base);
+        let mut markets: Vec<MarketId> = of_base.map(|id| MarketId(id as u32)).collect();
+        let account = AccountId(1 + self.random.below(self.profile.accounts) as u32);
+        let twice = markets.first().copied();
+        match self.random.below(16) {
+            0 => markets.clear(),
+            1 => markets.extend(twice),
+            2 => markets.push(MarketId(model.markets.len() as u32)),
+            3 => markets.push(MarketId(0)),
+            4 => return Command::SetSor { base: AssetId(model.assets.len() as u32), markets, account },
+            5 => return Command::SetSor { base, markets, account: AccountId(model.accounts.len() as u32) },
+            6 => return Command::SetSor { base, markets, account: AccountId(0) },
+            7 => markets.truncate(1),
+            8 => markets.truncate(2),
+            9 => markets.reverse(),
+            10 => markets.extend(vec![MarketId(0); 17]),
+            _ => {}
+        }
+        Command::SetSor { base, markets, account }
+    }
+
+    pub(super) fn someone(&mut self, model: &Model) -> AccountId {
         AccountId(self.random.below(model.accounts.len() as u64) as u32)
     }
 
-    fn something(&mut self, model: &Model) -> AssetId {
+    pub(super) fn something(&mut self, model: &Model) -> AssetId {
         AssetId(self.random.below(model.assets.len() as u64) as u32)
     }
 
@@ -154,109 +277,10 @@ impl Generator {
                 let base = self.something(model);
                 let quote = self.something(model);
                 let digits = model.assets.get(base.0 as usize).map_or(0, |asset| asset.decimals);
-                let rules = profile::rules(&mut self.random, digits, 10, false);
+                let rules = rules::rules(&mut self.random, digits, 10, &self.profile);
                 Command::CreateMarket { symbol: name, base, quote, rules }
             }
             _ => Command::CreateAccount { name },
-        }
-    }
-
-    /// A command with one thing wrong.
-    pub(super) fn bad_admin(&mut self, model: &Model) -> Command {
-        let bad_name = self.bad_name();
-        let name = self.fresh_name();
-        let nobody = AccountId(self.random.pick(&[model.accounts.len() as u32, u32::MAX]));
-        let nothing = AssetId(self.random.pick(&[model.assets.len() as u32, u32::MAX]));
-        let nowhere = MarketId(self.random.pick(&[model.markets.len() as u32, u32::MAX]));
-        let fees = Fees { maker: RateE8(RATE_ONE + 1), taker: RateE8(0) };
-        match self.random.below(16) {
-            0 => Command::CreateAsset { code: bad_name, name, decimals: self.random.below(20) as u8 },
-            1 => Command::CreateAsset { code: name, name: bad_name, decimals: self.random.below(20) as u8 },
-            2 => Command::CreateAsset { code: name.clone(), name, decimals: self.random.pick(&[19, 255]) },
-            3 => Command::CreateAsset { code: "A0".into(), name, decimals: 3 },
-            4 => Command::UpdateAsset { asset: nothing, name },
-            5 => Command::UpdateAsset { asset: AssetId(0), name: bad_name },
-            6 => self.bad_market(model, bad_name),
-            7 => self.bad_market(model, name),
-            8 => Command::CreateAccount { name: bad_name },
-            9 => Command::CreateAccount { name: self.random.pick(&["fees", "account 1"]).into() },
-            10 => Command::UpdateAccount { account: nobody, can_trade: true, fees: None },
-            11 => Command::UpdateAccount { account: AccountId(1), can_trade: true, fees: Some(fees) },
-            12 => Command::SetMarketStatus { market: nowhere, status: MarketStatus::Halt },
-            13 => Command::Credit { account: nobody, asset: AssetId(0), amount: Amount(1) },
-            14 => Command::Debit { account: AccountId(1), asset: nothing, amount: Amount(1) },
-            _ => self.bad_rules(model, nowhere),
-        }
-    }
-
-    fn bad_name(&mut self) -> String {
-        match self.random.below(12) {
-            0 => "x".repeat(33),
-            1 => "x".repeat(65),
-            2 => "é".repeat(33),
-            3 => "x".repeat(300),
-            4 => "é".repeat(16),
-            5 => "x".repeat(32),
-            _ => self.random.pick(&BAD_NAMES).into(),
-        }
-    }
-
-    fn bad_market(&mut self, model: &Model, symbol: String) -> Command {
-        let market = self.market(model);
-        let (base, quote) = (self.something(model), self.something(model));
-        let digits = model.assets.get(base.0 as usize).map_or(0, |asset| asset.decimals);
-        let mut rules = profile::rules(&mut self.random, digits, 10, false);
-        let nothing = AssetId(model.assets.len() as u32);
-        match self.random.below(6) {
-            0 => Command::CreateMarket { symbol, base: nothing, quote, rules },
-            1 => Command::CreateMarket { symbol, base, quote: nothing, rules },
-            2 => Command::CreateMarket { symbol, base, quote: base, rules },
-            3 => Command::CreateMarket { symbol: format!("M{}", market.0), base, quote, rules },
-            _ => {
-                self.break_rules(&mut rules);
-                Command::CreateMarket { symbol, base, quote, rules }
-            }
-        }
-    }
-
-    fn bad_rules(&mut self, model: &Model, nowhere: MarketId) -> Command {
-        let market = self.market(model);
-        let Some(record) = model.markets.get(market.0 as usize) else {
-            return Command::CancelAll { account: AccountId(1), market };
-        };
-        let mut rules = record.rules;
-        if self.random.one_in(5) {
-            return Command::UpdateMarket { market: nowhere, rules };
-        }
-        self.break_rules(&mut rules);
-        Command::UpdateMarket { market, rules }
-    }
-
-    /// Breaks one rule, or goes to the very edge of it.
-    fn break_rules(&mut self, rules: &mut MarketRules) {
-        let big = self.random.pick(&[(1 << 63) - 1, 1 << 63, u64::MAX]);
-        match self.random.below(16) {
-            0 => rules.tick_size = Price(self.random.pick(&[0, 1, 3, 7, big])),
-            1 => rules.lot_size = Qty(self.random.pick(&[0, 1, 3, 7, big])),
-            2 => (rules.price_min, rules.price_max) = (Price(2), Price(self.random.between(0, 2))),
-            3 => (rules.qty_min, rules.qty_max) = (Qty(2), Qty(self.random.between(0, 2))),
-            4 => (rules.market_qty_min, rules.market_qty_max) = (Qty(2), Qty(self.random.between(0, 2))),
-            5 => rules.market_lot_size = Qty(rules.lot_size.0.saturating_add(1)),
-            6 => rules.avg_price_mins = self.random.pick(&[60, 61, 255]),
-            7 => rules.stp_allowed = self.random.next() as u8,
-            8 => rules.stp_default = self.random.pick(SelfTradePrevention::ALL),
-            9 => rules.price_max = Price(big),
-            10 => rules.qty_max = Qty(big),
-            11 => rules.fees.taker = RateE8(self.random.pick(&[RATE_ONE, RATE_ONE + 1, u32::MAX])),
-            12 => rules.fees.maker = RateE8(self.random.pick(&[RATE_ONE, RATE_ONE + 1, u32::MAX])),
-            13 => rules.market_lot_size = Qty(rules.lot_size.0.saturating_mul(2)),
-            14 => rules.market_qty_max = Qty(big),
-            _ => {
-                let (min, max) =
-                    (Amount(self.random.below(3).into()), Amount(u128::from(big) * u128::from(self.random.below(2))));
-                let (apply_min_to_market, apply_max_to_market) = (true, true);
-                rules.notional = Some(Notional { min, max, apply_min_to_market, apply_max_to_market });
-            }
         }
     }
 }

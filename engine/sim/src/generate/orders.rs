@@ -3,14 +3,16 @@
 use tandem_core::command::{CancelOrder, Command, PlaceOrder};
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{
-    AccountId, Amount, CLIENT_ORDER_ID_MAX, ClientOrderId, MarketId, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce,
+    AccountId, Amount, CLIENT_ORDER_ID_MAX, CancelRestriction, ClientOrderId, MarketId, OrderId, OrderKind, OrderState,
+    Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
 use super::Generator;
 use crate::model::{Market, Model};
 
-const NUMBER_MAX: u64 = (1 << 63) - 1;
+pub(super) const NUMBER_MAX: u64 = (1 << 63) - 1;
+/// Ticks between two prices that very many orders wait for.
+pub(super) const STAMPEDE: u64 = 64;
 
 impl Generator {
     pub(super) fn order(&mut self, model: &Model, market: MarketId) -> Command {
@@ -36,8 +38,20 @@ impl Generator {
 
     fn draw_order(&mut self, model: &Model, id: MarketId) -> PlaceOrder {
         let side = self.random.pick(Side::ALL);
+        let account = AccountId(1 + self.random.below(self.profile.accounts) as u32);
+        let kind = self.random.weighted(&self.profile.kinds);
+        self.draw_order_of(model, (account, id, side), kind)
+    }
+
+    /// An order of somebody, of a kind as the profile numbers them.
+    pub(super) fn draw_order_of(
+        &mut self,
+        model: &Model,
+        (account, id, side): (AccountId, MarketId, Side),
+        kind: usize,
+    ) -> PlaceOrder {
         let mut order = PlaceOrder {
-            account: AccountId(1 + self.random.below(self.profile.accounts) as u32),
+            account,
             market: id,
             side,
             kind: OrderKind::Limit,
@@ -49,6 +63,7 @@ impl Generator {
             stp: None,
             strategy_id: self.random.one_in(20).then(|| self.random.next() as i64),
             strategy_type: self.random.one_in(20).then(|| self.random.next() as i32),
+            terms: None,
         };
         if self.random.percent(self.profile.stp_percent) {
             order.stp = Some(self.random.pick(SelfTradePrevention::ALL));
@@ -56,7 +71,6 @@ impl Generator {
         let Some(market) = model.markets.get(id.0 as usize) else {
             return order;
         };
-        let kind = self.random.weighted(&self.profile.kinds);
         let (lots, mid) = (self.lots(market), self.mid(id, market));
         order.qty = Qty(lots.saturating_mul(market.rules.lot_size.0));
         match kind {
@@ -64,16 +78,18 @@ impl Generator {
             1 => order.tif = TimeInForce::Ioc,
             2 => order.tif = TimeInForce::Fok,
             3 => order.kind = OrderKind::LimitMaker,
-            _ => order.kind = OrderKind::Market,
+            4 | 5 => order.kind = OrderKind::Market,
+            _ => order.kind = OrderKind::ALL[kind - 3],
         }
         if kind == 5 {
             let decimals = model.assets[market.base.0 as usize].decimals;
             order.quote_qty = self.quote_qty(market, mid, lots, decimals);
             order.qty = Qty(0);
         }
-        if order.kind != OrderKind::Market {
+        if order.kind == OrderKind::LimitMaker || order.kind == OrderKind::Limit {
             order.price = self.price(market, &order, mid);
         }
+        self.dress(model, market, &mut order, mid);
         order
     }
 
@@ -84,7 +100,11 @@ impl Generator {
             self.mids.push(mid);
         }
         let max = (9_000_000_000_000_000_000 / market.rules.tick_size.0).max(1);
-        if self.random.one_in(50) {
+        let waiting = market.orders.iter().filter(|order| order.state == OrderState::Waiting).count();
+        if self.profile.is_stampede && waiting > 320 && self.random.one_in(10) {
+            // To where they all wait.
+            self.mids[index] = STAMPEDE * (self.mids[index] / STAMPEDE + 1);
+        } else if !self.profile.is_stampede && self.random.one_in(50) {
             let mid = self.mids[index];
             let drift = self.random.below(self.profile.spread + 1);
             self.mids[index] =
@@ -130,7 +150,7 @@ impl Generator {
         Amount(worth.saturating_mul(times).saturating_add(dust).min(u128::from(NUMBER_MAX)))
     }
 
-    fn client_order_id(&mut self) -> ClientOrderId {
+    pub(super) fn client_order_id(&mut self) -> ClientOrderId {
         if self.profile.client_ids == 0 || self.random.one_in(3) {
             return ClientOrderId::EMPTY;
         }
@@ -142,9 +162,9 @@ impl Generator {
     }
 
     /// Makes one thing wrong, or at least odd.
-    fn spoil(&mut self, model: &Model, order: &mut PlaceOrder) {
+    pub(super) fn spoil(&mut self, model: &Model, order: &mut PlaceOrder) {
         let odd = self.random.pick(&[0, 1, NUMBER_MAX - 1, NUMBER_MAX, 1 << 63, u64::MAX - 1, u64::MAX]);
-        match self.random.below(16) {
+        match self.random.below(19) {
             0 => order.account = AccountId(self.random.pick(&[0, model.accounts.len() as u32, u32::MAX])),
             1 => order.market = MarketId(self.random.pick(&[model.markets.len() as u32, u32::MAX])),
             2 => order.price = Price(odd),
@@ -160,6 +180,7 @@ impl Generator {
             12 => order.price = Price(order.price.0 / 3),
             13 => order.qty = Qty(order.qty.0 / 3),
             14 => self.make_it_cross(model, order),
+            15 | 16 | 17 => self.spoil_terms(order),
             _ => self.reuse_a_client_id(model, order),
         }
     }
@@ -186,14 +207,19 @@ impl Generator {
         self.cancel_in(model, market)
     }
 
-    /// Mostly right; sometimes foreign, dead, mismatched or empty.
     pub(super) fn cancel_in(&mut self, model: &Model, market: MarketId) -> Command {
+        Command::CancelOrder(self.draw_cancel(model, market))
+    }
+
+    /// Mostly right; sometimes foreign, dead, mismatched or empty.
+    pub(super) fn draw_cancel(&mut self, model: &Model, market: MarketId) -> CancelOrder {
         let mut cancel = CancelOrder {
             account: AccountId(1),
             market,
             order_id: None,
             client_order_id: ClientOrderId::EMPTY,
             new_client_order_id: self.client_order_id(),
+            restriction: self.random.one_in(10).then(|| self.random.pick(CancelRestriction::ALL)),
         };
         let open = model.markets.get(market.0 as usize).map_or(&[][..], |market| &market.orders);
         if let Some(order) = open.get(self.random.below(open.len() as u64) as usize) {
@@ -216,13 +242,13 @@ impl Generator {
                 _ => (cancel.order_id, cancel.client_order_id) = (None, ClientOrderId::EMPTY),
             }
         }
-        Command::CancelOrder(cancel)
+        cancel
     }
 
     pub(super) fn cancel_all(&mut self, model: &Model) -> Command {
         let one_too_many = u64::from(self.random.one_in(9));
         let market = MarketId(self.random.below(model.markets.len() as u64 + one_too_many) as u32);
         let account = AccountId(self.random.below(model.accounts.len() as u64 + one_too_many) as u32);
-        Command::CancelAll { account, market }
+        Command::CancelAll { account, market, by_exchange: self.random.one_in(4) }
     }
 }

@@ -1,9 +1,5 @@
 //! What a seed is about: how many of what, how far apart, how often, and the rules of its markets.
 
-use tandem_core::types::{
-    Amount, Fees, MarketRules, MinNotional, Notional, Price, Qty, RATE_ONE, RateE8, SelfTradePrevention,
-};
-
 use crate::random::Random;
 
 /// How much time passes between two commands.
@@ -54,8 +50,21 @@ pub struct Profile {
     pub stp_percent: u64,
     /// Numbers that were used before.
     pub stale_percent: u64,
-    pub(super) kinds: [u64; 6],
-    pub(super) actions: [u64; 12],
+    /// More than plain orders: the filters, features and rates that only some markets have.
+    pub has_extras: bool,
+    /// Markets of one base asset that are routed to one another.
+    pub is_routed: bool,
+    /// Very many orders with one trigger, so that more fire at once than one command may release.
+    pub is_stampede: bool,
+    /// Trade groups that accounts are put into.
+    pub groups: u64,
+    /// Of orders that could: an iceberg, a trailing delta, a peg, routing.
+    pub iceberg_percent: u64,
+    pub trailing_percent: u64,
+    pub peg_percent: u64,
+    pub sor_percent: u64,
+    pub(super) kinds: [u64; 10],
+    pub(super) actions: [u64; 21],
     pub(super) pace: Pace,
     pub(super) sessions: Sessions,
 }
@@ -69,23 +78,54 @@ impl Profile {
             _ => Sessions::Few(random.between(1, 20)),
         };
         let pace = random.pick(&[Pace::Burst, Pace::Steady, Pace::Slow, Pace::Jumps, Pace::Jumps]);
-        let mut actions = [700, 140, 10, 6, 10, 8, 30, 15, 6, 15, 20, 8];
+        let mut actions = [700, 140, 10, 6, 10, 8, 30, 15, 6, 15, 20, 8, 150, 20, 70, 60, 4, 5, 5, 8, 4];
         for weight in actions.iter_mut().skip(1) {
             *weight = *weight * random.below(5) / 2;
         }
-        let mut kinds = [40, 10, 10, 15, 15, 15];
+        let mut kinds = [40, 10, 10, 15, 15, 15, 8, 12, 8, 12];
         for weight in &mut kinds {
             *weight = *weight * random.below(4) / 2;
         }
         // Something has to rest, or nothing ever trades.
         kinds[0] = kinds[0].max(20);
         let drawn = Self::draw_sizes(random, kinds, actions, pace, sessions);
-        if random.one_in(20) { drawn.deepened() } else { drawn }
+        match random.below(20) {
+            0 => drawn.deepened(),
+            1 => drawn.stampeded(),
+            2 | 3 | 4 => drawn.plain(),
+            5 | 6 | 7 if !drawn.is_huge => drawn.routed(),
+            _ => drawn,
+        }
+    }
+
+    /// Nothing but plain orders, in markets that have nothing else.
+    fn plain(self) -> Self {
+        let (mut kinds, mut actions) = (self.kinds, self.actions);
+        kinds[6..].fill(0);
+        actions[12..].fill(0);
+        let plain = Self { has_extras: false, groups: 0, kinds, actions, ..self };
+        Self { iceberg_percent: 0, trailing_percent: 0, peg_percent: 0, sor_percent: 0, ..plain }
+    }
+
+    /// Several markets of one base asset.
+    fn routed(self) -> Self {
+        let markets = self.markets.clamp(2, 4);
+        Self { is_routed: true, markets, assets: self.assets.max(markets + 1), sor_percent: 60, ..self }
+    }
+
+    /// Hundreds of orders wait for the same price.
+    fn stampeded(self) -> Self {
+        let mut actions = self.actions;
+        // Few cancels, or they never get that many.
+        (actions[0], actions[1], actions[2], actions[4], actions[5]) = (700, 10, 0, 0, 0);
+        let kinds = [40, 2, 2, 10, 4, 4, 60, 60, 60, 60];
+        let many = Self { is_stampede: true, is_huge: false, markets: 1, accounts: 20, kinds, actions, ..self };
+        Self { spread: 20, book_max: 900, wealth: 5000, lots: 3, trailing_percent: 2, has_extras: false, ..many }
     }
 
     /// Thousands of orders at hundreds of prices.
     fn deepened(self) -> Self {
-        let kinds = [60, 1, 1, 30, 3, 3];
+        let kinds = [60, 1, 1, 30, 3, 3, 1, 1, 1, 1];
         let mut actions = self.actions;
         // Few cancels, or the book never grows.
         (actions[1], actions[2]) = (40, 1);
@@ -93,8 +133,16 @@ impl Profile {
         Self { spread: 3000, book_max: 3000, wealth: 5000, lots: 3, ..deep }
     }
 
-    fn draw_sizes(random: &mut Random, kinds: [u64; 6], actions: [u64; 12], pace: Pace, sessions: Sessions) -> Self {
+    fn draw_sizes(random: &mut Random, kinds: [u64; 10], actions: [u64; 21], pace: Pace, sessions: Sessions) -> Self {
         Self {
+            has_extras: true,
+            is_routed: false,
+            is_stampede: false,
+            groups: random.pick(&[0, 0, 1, 2]),
+            iceberg_percent: random.pick(&[0, 10, 50]),
+            trailing_percent: random.pick(&[0, 30, 70]),
+            peg_percent: random.pick(&[0, 5, 20]),
+            sor_percent: 2,
             is_deep: false,
             accounts: random.pick(&[2, 3, 4, 8, 20]),
             assets: random.between(2, 5),
@@ -134,81 +182,8 @@ impl Profile {
         if self.is_huge {
             random.pick(&[1, 3, 4_000_000_000_000_000, 9_000_000_000_000_000])
         } else {
-            random.pick(&[1, 4, 30, 200, 20_000]).max(if self.is_deep { 6_000 } else { 1 })
+            let least = if self.is_deep || self.is_stampede { 6_000 } else { 1 };
+            random.pick(&[1, 4, 30, 200, 20_000]).max(least)
         }
-    }
-}
-
-fn steps(random: &mut Random, base_decimals: u8, is_huge: bool) -> (u64, u64) {
-    let decimals = u32::from(base_decimals);
-    if is_huge {
-        return (1_000, 1_000_000_000_000_000);
-    }
-    if random.one_in(8) {
-        return (5_u64.pow(decimals), 2_u64.pow(decimals));
-    }
-    if random.one_in(10) {
-        // One lot at one tick is worth more than 64 bits of quote units.
-        let zeros = random.between(9, 13) as u32;
-        return (10_u64.pow(zeros), 10_u64.pow(13.max(decimals - decimals.min(zeros))));
-    }
-    // Neither step so large that a sensible order leaves 63 bits.
-    let zeros = random.between(u64::from(decimals.saturating_sub(12)), u64::from(decimals.min(15))) as u32;
-    let tick = 10_u64.pow(decimals - zeros) * random.pick(&[1, 1, 2, 5, 25]);
-    let lot = 10_u64.pow(zeros) * random.pick(&[1, 1, 1, 2, 5]);
-    (tick, lot)
-}
-
-pub(super) fn rates(random: &mut Random) -> Fees {
-    let rates = [0, 1, 9_999, 10_000, 75_000, 100_000, 100_000, 1_000_000, RATE_ONE];
-    Fees { maker: RateE8(random.pick(&rates)), taker: RateE8(random.pick(&rates)) }
-}
-
-/// Valid rules for a market whose orders trade around `mid` ticks.
-pub(super) fn rules(random: &mut Random, base_decimals: u8, mid: u64, is_huge: bool) -> MarketRules {
-    let (tick, lot) = steps(random, base_decimals, is_huge);
-    with_steps(random, base_decimals, mid, tick, lot)
-}
-
-/// The same with given steps: what a market with open orders can be changed to.
-pub(super) fn with_steps(random: &mut Random, base_decimals: u8, mid: u64, tick: u64, lot: u64) -> MarketRules {
-    let max = (1 << 63) - 1;
-    let price = mid.saturating_mul(tick).min(max);
-    // In halves of a lot: bounds need not be on the step.
-    let half_lots = |halves: u64| (lot / 2).saturating_mul(halves).saturating_add(lot % 2 * halves / 2).min(max);
-    let lot_worth = u128::from(price) * u128::from(lot) / 10_u128.pow(u32::from(base_decimals));
-    let worth = |lots: u128| lot_worth.saturating_mul(lots);
-    let stp_default = random.pick(SelfTradePrevention::ALL);
-    let some = if random.one_in(4) { random.next() as u8 & 31 } else { 31 };
-    let stp_allowed = some | 1 << stp_default as u8;
-    let min_notional =
-        MinNotional { min: Amount(worth(random.pick(&[0, 1, 1, 2]))), apply_to_market: random.one_in(2) };
-    let notional = Notional {
-        min: Amount(worth(random.pick(&[0, 1, 2]))),
-        apply_min_to_market: random.one_in(2),
-        max: Amount(random.pick(&[0, worth(30), worth(1000)]).min(u128::from(max))),
-        apply_max_to_market: random.one_in(2),
-    };
-    let has_min_notional = random.one_in(3) && min_notional.min.0 <= u128::from(max);
-    let has_notional = random.one_in(3)
-        && notional.min.0 <= u128::from(max)
-        && (notional.max.0 == 0 || notional.min.0 <= notional.max.0);
-    MarketRules {
-        tick_size: Price(tick),
-        price_min: Price(random.pick(&[0, 0, tick, price / 2, price / 2 + 1])),
-        price_max: Price(random.pick(&[0, 0, price.saturating_mul(2).min(max), max])),
-        lot_size: Qty(lot),
-        qty_min: Qty(random.pick(&[0, 0, lot, lot.saturating_add(1), half_lots(4)])),
-        qty_max: Qty(random.pick(&[0, 0, half_lots(30), half_lots(31), half_lots(200), max])),
-        market_lot_size: Qty(random.pick(&[0, 0, 0, lot, lot.saturating_mul(2)])),
-        market_qty_min: Qty(random.pick(&[0, 0, 0, lot])),
-        market_qty_max: Qty(random.pick(&[0, 0, 0, 0, half_lots(4), half_lots(16), half_lots(17), half_lots(3)])),
-        min_notional: has_min_notional.then_some(min_notional),
-        notional: has_notional.then_some(notional),
-        avg_price_mins: random.pick(&[0, 1, 2, 5, 60]),
-        max_num_orders: random.pick(&[0, 0, 0, 5, 30, 200]),
-        fees: rates(random),
-        stp_default,
-        stp_allowed,
     }
 }
