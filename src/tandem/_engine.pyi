@@ -631,6 +631,8 @@ class SelfTradePrevented:
     maker_left: int
     transferred: int
     """What moved from the buyer to the seller, while the quantity moved the other way; 0: nothing was transferred."""
+    trade_group: int | None
+    """Of the taker's owner, as it was then."""
     def __init__(
         self,
         *,
@@ -648,6 +650,7 @@ class SelfTradePrevented:
         taker_left: int,
         maker_left: int,
         transferred: int = 0,
+        trade_group: int | None = None,
     ) -> None: ...
 
 @final

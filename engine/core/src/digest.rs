@@ -140,7 +140,7 @@ impl Digest {
         h.words(e.taker_prevented.0, e.maker_prevented.0);
         h.words(e.taker_left.0, e.maker_left.0);
         h.words(low(e.transferred.0), high(e.transferred.0));
-        h.words(u64::from(e.maker_market.0), 0);
+        h.words(pair(u32::from(e.trade_group.is_some()), e.maker_market.0), u64::from(e.trade_group.unwrap_or(0)));
     }
 
     #[inline]

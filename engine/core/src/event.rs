@@ -376,6 +376,8 @@ pub struct SelfTradePrevented {
     pub taker_account: AccountId,
     /// The maker's owner: the same, or one of the same trade group.
     pub maker_account: AccountId,
+    /// The taker's owner's, as it was then.
+    pub trade_group: Option<u32>,
     /// The taker's mode.
     pub mode: SelfTradePrevention,
     /// The maker's price.

@@ -502,6 +502,7 @@ impl Floor<'_> {
             maker_market: self.market.id,
             taker_account: taker.account,
             maker_account: AccountId(maker.owner),
+            trade_group: self.accounts.get(taker.account.0 as usize).ok_or(Broken::IdUnknown)?.trade_group,
             mode: taker.mode,
             price: self.market.price(maker.ticks),
             taker_order: taker.order_id,

@@ -82,6 +82,7 @@ record!(
         taker_left: u64,
         maker_left: u64,
         transferred: Big = Big(0),
+        trade_group: Option<u32> = None,
     }
 );
 record!(
@@ -354,6 +355,7 @@ impl From<&event::SelfTradePrevented> for SelfTradePrevented {
             taker_left: prevented.taker_left.0,
             maker_left: prevented.maker_left.0,
             transferred: prevented.transferred.into(),
+            trade_group: prevented.trade_group,
         }
     }
 }

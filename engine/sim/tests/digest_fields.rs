@@ -148,6 +148,7 @@ fn match_events() {
         maker_market: MarketId(12),
         taker_account: AccountId(3),
         maker_account: AccountId(13),
+        trade_group: Some(15),
         mode: SelfTradePrevention::ExpireBoth,
         price: Price(4),
         taker_order: OrderId(5),
@@ -160,7 +161,7 @@ fn match_events() {
     };
     let mut all = with!(prevented; market = MarketId(9), prevented_match_id = PreventedMatchId(9),
         maker_market = MarketId(9), taker_account = AccountId(9), maker_account = AccountId(9),
-        transferred = Amount(9), mode = SelfTradePrevention::Decrement, price = Price(9), taker_order = OrderId(9), maker_order = OrderId(9),
+        trade_group = Some(9), trade_group = None, transferred = Amount(9), mode = SelfTradePrevention::Decrement, price = Price(9), taker_order = OrderId(9), maker_order = OrderId(9),
         taker_prevented = Qty(9), maker_prevented = Qty(9), taker_left = Qty(9), maker_left = Qty(9));
     all.extend(with!(prevented; transferred = Amount(14 | 1 << 64)).drain(1..));
     check("SelfTradePrevented", all.into_iter().map(Event::SelfTradePrevented).collect());

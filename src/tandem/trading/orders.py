@@ -79,7 +79,6 @@ class OrderView:
         self.lists = OrderLists(rare_limit, floor=floor)
         self.watched: set[int] = set()
         self.observer: Observer | None = None
-        self._engine = client.engine
         self._limiter = limiter
         self._closed = FairShare(closed_limit, self._forget_order, floor=floor)
         self._fills = FairShare(trades_limit, self._forget_fill, floor=floor)
@@ -304,8 +303,7 @@ class OrderView:
 
     def _prevent(self, event: SelfTradePrevented, result: Result) -> None:
         taker, maker = self.by_id[event.taker_order], self.by_id[event.maker_order]
-        owner = self._engine.account(event.taker_account)
-        group = -1 if owner is None or owner.trade_group is None else owner.trade_group
+        group = -1 if event.trade_group is None else event.trade_group
         match = PreventedMatch(event, event.market, result.time_us, group)
         taker.blotter.prevented.append(match)
         self._prevented.add(taker.account, match)

@@ -52,6 +52,7 @@ impl Model {
             maker_market: maker.accepted.market,
             taker_account: taker.accepted.account,
             maker_account: maker.accepted.account,
+            trade_group: self.accounts[taker.accepted.account.0 as usize].trade_group,
             mode,
             price: Price(maker.limit()),
             taker_order: taker.id(),
