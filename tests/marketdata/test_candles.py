@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from tandem.domain.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
 from tandem.marketdata.candles import LIMITS, Candles
-from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
 
 START = 1_790_000_000 * SECOND
 OFFSETS = [0, 8 * HOUR, -3 * HOUR, 5 * HOUR + 45 * MINUTE, 17 * MINUTE]

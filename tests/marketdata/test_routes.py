@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 from tandem.domain.catalog import Asset, Market
+from tandem.domain.intervals import INTERVALS
 from tandem.domain.trading import MarketStatus
 from tandem.marketdata.book import levels
-from tandem.marketdata.intervals import INTERVALS
 from tandem.platform.engine import MarketRules
 from tests.marketdata.exchange import BUY, SELL, Exchange
 

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from tandem.domain.catalog import Asset, Market
+from tandem.domain.intervals import DAY, MINUTE, SECOND
 from tandem.domain.trading import MarketStatus
 from tandem.marketdata import tickers
-from tandem.marketdata.intervals import DAY, MINUTE, SECOND
 from tandem.marketdata.tickers import Window
 from tandem.marketdata.views import MarketView
 from tandem.platform.engine import MarketRules

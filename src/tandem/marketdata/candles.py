@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 
-from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
+from tandem.domain.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
 
 Row = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 """open time, open, high, low, close, volume, quote volume, trades, volume and quote volume bought by takers, first id,

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import orjson
 
 from tandem.domain.catalog import Market
+from tandem.domain.intervals import SECOND, Interval
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
-from tandem.marketdata.intervals import SECOND, Interval
 from tandem.marketdata.references import reference_of, show_reference
 from tandem.marketdata.topics import Topic
 from tandem.marketdata.views import MarketData

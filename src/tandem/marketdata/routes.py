@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from tandem.domain.intervals import INTERVALS
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.marketdata.exchange_info import ExchangeInfo, websocket_limits
-from tandem.marketdata.intervals import INTERVALS
 from tandem.marketdata.references import ReferenceService
 from tandem.marketdata.service import Json, MarketDataService
 from tandem.marketdata.views import MarketData

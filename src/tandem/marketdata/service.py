@@ -8,11 +8,11 @@ import msgspec
 from tandem.domain import permissions
 from tandem.domain.catalog import Market
 from tandem.domain.errors import api_error
+from tandem.domain.intervals import DAY, INTERVALS, parse_time_zone, parse_window
 from tandem.domain.operation import Args, Call
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
 from tandem.marketdata.exchange_info import LISTED, ExchangeInfo, permitted
-from tandem.marketdata.intervals import DAY, INTERVALS, parse_time_zone, parse_window
 from tandem.marketdata.trades import Aggregate, Trade
 from tandem.marketdata.views import MarketData
 

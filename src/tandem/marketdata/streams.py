@@ -9,8 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 
+from tandem.domain.intervals import DAY, HOUR, INTERVALS, SECOND
 from tandem.marketdata import feeds
-from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, SECOND
 from tandem.marketdata.tickers import FULL_EVENT, MINI_EVENT
 from tandem.marketdata.topics import Frame, Subscriber, Topic
 from tandem.marketdata.views import MarketData

@@ -10,9 +10,9 @@ from typing import Any
 
 from tandem.domain import money
 from tandem.domain.catalog import Market
+from tandem.domain.intervals import DAY, MINUTE
 from tandem.marketdata.book import show_total
 from tandem.marketdata.candles import merge
-from tandem.marketdata.intervals import DAY, MINUTE
 from tandem.marketdata.trades import Trade
 from tandem.marketdata.views import MarketView
 

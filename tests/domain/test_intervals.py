@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tandem.marketdata.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, parse_time_zone, parse_window
+from tandem.domain.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, parse_time_zone, parse_window
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
