@@ -56,7 +56,7 @@ enum Step {
 fn follow_trigger(order: &Waiting) -> Price {
     let extreme = u128::from(order.extreme.0);
     let delta = order.extra.terms.trailing_delta;
-    let price = if order.triggers_above() {
+    let price = if order.follows_falls() {
         extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_add(delta))).div_ceil(u128::from(BIPS_ONE))
     } else {
         extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_sub(delta))) / u128::from(BIPS_ONE)
@@ -66,7 +66,7 @@ fn follow_trigger(order: &Waiting) -> Price {
 
 fn step(order: &Waiting, price: Price) -> Step {
     let trigger = follow_trigger(order);
-    let (is_further, fires) = if order.triggers_above() {
+    let (is_further, fires) = if order.follows_falls() {
         (price < order.extreme, price >= trigger)
     } else {
         (price > order.extreme, price <= trigger)
@@ -93,7 +93,7 @@ pub(crate) fn touches(order: &Waiting, price: Price) -> bool {
 /// The prices next to those that leave an order alone.
 fn touching(order: &Waiting) -> [Price; 2] {
     let stop_price = order.extra.terms.stop_price;
-    match (order.extreme.0, order.triggers_above()) {
+    match (order.extreme.0, order.follows_falls()) {
         (0, _) if stop_price.0 == 0 => [Price(1), Price(NUMBER_MAX)],
         (0, _) => [stop_price; 2],
         (extreme, true) => [Price(extreme.saturating_sub(1)), follow_trigger(order)],
@@ -151,7 +151,7 @@ impl Triggers {
     /// Narrows the range of the following orders to one more.
     fn bound(&mut self, order: &Waiting) {
         let (trigger, extreme) = (follow_trigger(order), order.extreme);
-        let (low, high) = if order.triggers_above() {
+        let (low, high) = if order.follows_falls() {
             (Price(extreme.0.saturating_sub(1)), trigger)
         } else {
             (trigger, Price(extreme.0.saturating_add(1)))

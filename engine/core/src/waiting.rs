@@ -112,4 +112,9 @@ impl Waiting {
     pub(crate) const fn triggers_above(&self) -> bool {
         self.kind.triggers_above(self.side)
     }
+
+    /// Once it follows the price, whatever its kind: whether it keeps the lowest one and fires above it.
+    pub(crate) const fn follows_falls(&self) -> bool {
+        matches!(self.side, Side::Buy)
+    }
 }
