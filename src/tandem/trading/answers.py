@@ -26,9 +26,6 @@ from tandem.trading.records import Amendment, Extra, Order
 ShowTime = Callable[[int], int]
 """Microseconds to the unit that the client asked for."""
 
-GroupOf = Callable[[int], int]
-"""An account's trade group; -1: none."""
-
 ACK, RESULT, FULL = "ACK", "RESULT", "FULL"
 DEFAULT_STYLE = {"LIMIT": FULL, "MARKET": FULL}
 """By order type; ACK for the others."""
@@ -128,6 +125,7 @@ class _Outcome:
         "prevented",
         "spent",
         "status",
+        "trade_group",
         "trailing_us",
     )
 
@@ -137,6 +135,7 @@ class _Outcome:
         self.spent = 0
         self.prevented = 0
         self.last_match_id = -1
+        self.trade_group: int | None = None
         self.trailing_us = -1
         self.is_routed = False
         self.expiry_reason = ""
@@ -191,6 +190,7 @@ class _Outcome:
     def _prevent(self, event: SelfTradePrevented, listing: Listing) -> None:
         self.prevented += event.taker_prevented
         self.last_match_id = event.prevented_match_id
+        self.trade_group = event.trade_group
         is_foreign = event.maker_market != event.market
         maker = f',"makerSymbol":{listing.symbol_of(event.maker_market)}' if is_foreign else ""
         self.matches.append(
@@ -215,7 +215,6 @@ def placed(
     listing: Listing,
     style: str,
     show_time: ShowTime,
-    group_of: GroupOf,
 ) -> str:
     """The answer to placing an order: the state right after it came in, whatever happened to it since."""
     extra = accepted.extra
@@ -237,9 +236,8 @@ def placed(
     if outcome.matches:
         conditional += _prevention(outcome.last_match_id, listing.show_qty(outcome.prevented))
         conditional += f',"preventedMatches":[{",".join(outcome.matches)}]'
-        group = group_of(accepted.account)
-        if group >= 0:
-            conditional += f',"tradeGroupId":{group}'
+        if outcome.trade_group is not None:
+            conditional += f',"tradeGroupId":{outcome.trade_group}'
     if outcome.expiry_reason:
         conditional += f',"expiryReason":"{outcome.expiry_reason}"'
     if style == FULL:

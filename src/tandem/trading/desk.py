@@ -31,11 +31,6 @@ class Desk:
     new_client_id: NewId
     listings: Listings
 
-    def trade_group(self, account: int) -> int:
-        """-1: none."""
-        owner = self.engine.account(account)
-        return -1 if owner is None or owner.trade_group is None else owner.trade_group
-
     def canceled(self, events: Sequence[Event], listing: Listing, call: Call) -> list[str]:
         """What a cancel answers with: orders, and lists as a whole. Only it leaves orders CANCELED; what its command
         brought about besides is no part of the answer."""

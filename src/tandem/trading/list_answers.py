@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from tandem.platform.engine import ListAccepted, ListClosed, OrderAccepted, OrderReleased, Result
 from tandem.trading import names
-from tandem.trading.answers import GroupOf, ShowTime, canceled, placed
+from tandem.trading.answers import ShowTime, canceled, placed
 from tandem.trading.listings import Listing
 from tandem.trading.lists import OrderList
 from tandem.trading.records import Order
 
 
-def placed_list(result: Result, listing: Listing, style: str, show_time: ShowTime, group_of: GroupOf) -> bytes:
+def placed_list(result: Result, listing: Listing, style: str, show_time: ShowTime) -> bytes:
     """The answer to placing a list: its state right after it came in."""
     events, time_us = result.events, result.time_us
     accepted = events[0]
@@ -24,7 +24,7 @@ def placed_list(result: Result, listing: Listing, style: str, show_time: ShowTim
             is_open = False
     rows = [(order.order_id, order.client_order_id) for order in orders]
     head = _head(accepted.list_id, accepted.kind, is_open, accepted.client_list_id, show_time(time_us), listing, rows)
-    reports = [placed(order, events, time_us, listing, style, show_time, group_of) for order in orders]
+    reports = [placed(order, events, time_us, listing, style, show_time) for order in orders]
     return f'{{{head},"orderReports":[{",".join(reports)}]}}'.encode()
 
 

@@ -40,7 +40,7 @@ class ListService:
                 tell_rejected_list(desk.view, call.account, listing.id, kind, client_id, legs, result)
                 raise list_refused(result.code, kind, legs, listing)
             style = args.get("newOrderRespType", RESULT)
-            return placed_list(result, listing, style, call.show_time, desk.trade_group)
+            return placed_list(result, listing, style, call.show_time)
 
         return place
 

@@ -74,8 +74,7 @@ class ReplaceService:
 
     def _placed(self, call: Call, listing: Listing, style: str, result: Result) -> str:
         accepted = next(event for event in result.events if type(event) is OrderAccepted)
-        group_of = self._desk.trade_group
-        return answers.placed(accepted, result.events, result.time_us, listing, style, call.show_time, group_of)
+        return answers.placed(accepted, result.events, result.time_us, listing, style, call.show_time)
 
     async def _cancel_only(
         self, call: Call, listing: Listing, cancel: tuple[int, str, str, int], mode: ReplaceMode, limited: ApiError

@@ -53,8 +53,7 @@ class OrderService:
             raise order_refused(result.code, ticket)
         accepted = result.events[0]
         assert type(accepted) is OrderAccepted
-        group_of = self._desk.trade_group
-        return answers.placed(accepted, result.events, result.time_us, listing, style, call.show_time, group_of)
+        return answers.placed(accepted, result.events, result.time_us, listing, style, call.show_time)
 
     def test(self, call: Call, args: Args) -> bytes:
         """Everything that placing checks, and nothing is placed."""
