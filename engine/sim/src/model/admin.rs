@@ -87,7 +87,7 @@ impl Model {
             reference_from: 0,
             client_ids_ever: BTreeSet::new(),
         });
-        Ok(vec![Event::MarketCreated { market, symbol: symbol.to_string(), base, quote, rules: *rules }])
+        Ok(vec![Event::MarketCreated { market, symbol: symbol.to_string(), base, quote, rules: Box::new(*rules) }])
     }
 
     pub(super) fn update_market(&mut self, id: MarketId, rules: &MarketRules) -> Outcome {
@@ -111,7 +111,7 @@ impl Model {
             market.reference_from = market.trades.len();
             market.reference_said = None;
         }
-        Ok(vec![Event::MarketUpdated { market: id, rules: *rules }])
+        Ok(vec![Event::MarketUpdated { market: id, rules: Box::new(*rules) }])
     }
 
     pub(super) fn set_market_status(&mut self, market: MarketId, status: MarketStatus) -> Outcome {

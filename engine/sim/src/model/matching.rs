@@ -318,7 +318,8 @@ impl Model {
         let index = market.orders.iter().position(|order| order.id() == id).unwrap_or(usize::MAX);
         change(&mut market.orders[index]);
         let changed = market.orders[index].clone();
-        market.orders.retain(|order| order.left > 0);
+        // Pending orders of which no quantity is known yet stay.
+        market.orders.retain(|order| order.left > 0 || !order.is_working());
         changed
     }
 
