@@ -130,7 +130,7 @@ fn opening(accounts: u64, max_num_orders: u32) -> Vec<Command> {
             symbol: format!("{code}USDT"),
             base: AssetId(market + 1),
             quote: AssetId(0),
-            rules: rules(max_num_orders),
+            rules: Box::new(rules(max_num_orders)),
         });
     }
     for account in 1..=accounts as u32 {

@@ -135,7 +135,7 @@ impl Core {
         self.symbols.insert(symbol.to_owned(), id.0);
         self.markets.push(market);
         self.exchange.add_market(id, base, quote);
-        Ok(Event::MarketCreated { market: id, symbol: symbol.to_owned(), base, quote, rules: *rules })
+        Ok(Event::MarketCreated { market: id, symbol: symbol.to_owned(), base, quote, rules: Box::new(*rules) })
     }
 
     fn update_market(&mut self, market: MarketId, rules: &MarketRules) -> Result<Event, Stop> {
@@ -149,7 +149,7 @@ impl Core {
             return Err(RejectCode::SorInvalid.into());
         }
         known.set_rules(*rules).ok_or(RejectCode::MarketRulesInvalid)?;
-        Ok(Event::MarketUpdated { market, rules: *rules })
+        Ok(Event::MarketUpdated { market, rules: Box::new(*rules) })
     }
 
     fn set_market_status(&mut self, market: MarketId, status: MarketStatus) -> Result<Event, Stop> {

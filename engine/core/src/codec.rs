@@ -336,9 +336,9 @@ fn decode_rare(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
             symbol: r.text()?,
             base: AssetId(r.u32()?),
             quote: AssetId(r.u32()?),
-            rules: r.rules()?,
+            rules: Box::new(r.rules()?),
         },
-        UPDATE_MARKET => Command::UpdateMarket { market: MarketId(r.u32()?), rules: r.rules()? },
+        UPDATE_MARKET => Command::UpdateMarket { market: MarketId(r.u32()?), rules: Box::new(r.rules()?) },
         SET_MARKET_STATUS => {
             Command::SetMarketStatus { market: MarketId(r.u32()?), status: r.one_of(MarketStatus::from_u8)? }
         }

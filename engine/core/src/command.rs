@@ -45,14 +45,14 @@ pub enum Command {
         /// What it is paid in.
         quote: AssetId,
         /// Filters and rates.
-        rules: MarketRules,
+        rules: Box<MarketRules>,
     },
     /// Replaces the rules. Resting orders stay as they are.
     UpdateMarket {
         /// Which.
         market: MarketId,
         /// The new rules.
-        rules: MarketRules,
+        rules: Box<MarketRules>,
     },
     /// Opens or stops trading.
     SetMarketStatus {

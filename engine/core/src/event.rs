@@ -48,14 +48,14 @@ pub enum Event {
         /// What it is paid in.
         quote: AssetId,
         /// Filters and rates.
-        rules: MarketRules,
+        rules: Box<MarketRules>,
     },
     /// A market has other rules.
     MarketUpdated {
         /// Which.
         market: MarketId,
         /// The rules from now on.
-        rules: MarketRules,
+        rules: Box<MarketRules>,
     },
     /// A market has another status.
     MarketStatusChanged {

@@ -38,7 +38,7 @@ fn commands() -> Vec<Command> {
         max: Amount(u128::MAX),
         apply_max_to_market: true,
     });
-    all.push(Command::UpdateMarket { market: MarketId(u32::MAX), rules: all_filters });
+    all.push(Command::UpdateMarket { market: MarketId(u32::MAX), rules: Box::new(all_filters) });
     all
 }
 

@@ -281,7 +281,7 @@ fn setup() -> Vec<Command> {
     for market in 0..MARKETS {
         commands.push(asset(format!("A{market}")));
         let (base, quote) = (AssetId(1 + market), AssetId(0));
-        commands.push(Command::CreateMarket { symbol: format!("A{market}USDT"), base, quote, rules });
+        commands.push(Command::CreateMarket { symbol: format!("A{market}USDT"), base, quote, rules: Box::new(rules) });
     }
     for account in 1..=ACCOUNTS {
         commands.push(Command::CreateAccount { name: format!("account {account}") });

@@ -310,7 +310,7 @@ fn a_fee_in_another_asset_touches_its_payer_and_the_account_of_fees_there() {
     let (bnb, payer) = (AssetId(2), BUYER);
     let rate = |maker| Fees { maker: RateE8(maker), taker: RateE8(maker), ..Fees::default() };
     let Some(Command::CreateMarket { rules, .. }) = setup().into_iter().nth(4) else { unreachable!() };
-    let rules = MarketRules { fees: rate(100_000), discount: true, ..rules };
+    let rules = MarketRules { fees: rate(100_000), discount: true, ..*rules };
     let discount = Some(Discount { asset: bnb, rate: RateE8(75_000_000) });
     let account = Command::UpdateAccount {
         account: payer,
@@ -324,8 +324,8 @@ fn a_fee_in_another_asset_touches_its_payer_and_the_account_of_fees_there() {
         node,
         setup().into_iter().chain([
             Command::CreateAsset { code: "BNB".into(), name: "BNB".into(), decimals: 8 },
-            Command::CreateMarket { symbol: "BTCBNB".into(), base: BASE, quote: bnb, rules },
-            Command::UpdateMarket { market: MARKET, rules },
+            Command::CreateMarket { symbol: "BTCBNB".into(), base: BASE, quote: bnb, rules: Box::new(rules) },
+            Command::UpdateMarket { market: MARKET, rules: Box::new(rules) },
             Command::UpdateExchange { rules: ExchangeRules { discount, ..ExchangeRules::default() } },
             Command::Credit { account: payer, asset: bnb, amount: Amount(1 << 80) },
             account,

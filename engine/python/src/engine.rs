@@ -292,11 +292,11 @@ impl Engine {
 
     fn create_market(&self, symbol: String, base: u32, quote: u32, rules: &MarketRules) -> PyResult<u64> {
         let (base, quote) = (AssetId(base), AssetId(quote));
-        self.submit(&Command::CreateMarket { symbol, base, quote, rules: rules.to_core()? })
+        self.submit(&Command::CreateMarket { symbol, base, quote, rules: Box::new(rules.to_core()?) })
     }
 
     fn update_market(&self, market: u32, rules: &MarketRules) -> PyResult<u64> {
-        self.submit(&Command::UpdateMarket { market: MarketId(market), rules: rules.to_core()? })
+        self.submit(&Command::UpdateMarket { market: MarketId(market), rules: Box::new(rules.to_core()?) })
     }
 
     fn set_market_status(&self, market: u32, status: u8) -> PyResult<u64> {

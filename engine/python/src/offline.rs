@@ -101,11 +101,11 @@ fn command_fields<'py>(py: Python<'py>, command: &Command) -> PyResult<(&'static
         }
         Command::UpdateAsset { asset, name } => ("UpdateAsset", fields!(py, "asset": asset.0, "name": name)),
         Command::CreateMarket { symbol, base, quote, rules } => {
-            let rules = MarketRules::from(rules);
+            let rules = MarketRules::from(&**rules);
             ("CreateMarket", fields!(py, "symbol": symbol, "base": base.0, "quote": quote.0, "rules": rules))
         }
         Command::UpdateMarket { market, rules } => {
-            ("UpdateMarket", fields!(py, "market": market.0, "rules": MarketRules::from(rules)))
+            ("UpdateMarket", fields!(py, "market": market.0, "rules": MarketRules::from(&**rules)))
         }
         Command::SetMarketStatus { market, status } => {
             ("SetMarketStatus", fields!(py, "market": market.0, "status": *status as u8))

@@ -384,15 +384,15 @@ fn events_of_everything_else() {
         }
     }
     for rules in changed_rules() {
-        all.push(Event::MarketUpdated { market: m, rules });
-        all.push(Event::MarketCreated { market: m, symbol: text("AB"), base, quote, rules });
+        all.push(Event::MarketUpdated { market: m, rules: Box::new(rules) });
+        all.push(Event::MarketCreated { market: m, symbol: text("AB"), base, quote, rules: Box::new(rules) });
     }
     let rules = rules();
-    all.push(Event::MarketUpdated { market: MarketId(2), rules });
+    all.push(Event::MarketUpdated { market: MarketId(2), rules: Box::new(rules) });
     for (market, symbol, base, quote) in
         [(MarketId(2), "AB", base, quote), (m, "AC", base, quote), (m, "AB", quote, base), (m, "AB", base, base)]
     {
-        all.push(Event::MarketCreated { market, symbol: text(symbol), base, quote, rules });
+        all.push(Event::MarketCreated { market, symbol: text(symbol), base, quote, rules: Box::new(rules) });
     }
     for market in [m, MarketId(2)] {
         let statuses = MarketStatus::ALL.iter();

@@ -171,12 +171,12 @@ fn admin(core: &Core, verb: &str, words: &mut Words) -> Result<Command, String> 
             let (base, quote) = (asset(core, &words.next()?), asset(core, &words.next()?));
             let decimals = |id: AssetId| core.assets().get(id.0 as usize).map_or(8, |a| a.decimals);
             let rules = rules(DEFAULT_RULES, decimals(base), decimals(quote), words)?;
-            Command::CreateMarket { symbol: name, base, quote, rules }
+            Command::CreateMarket { symbol: name, base, quote, rules: Box::new(rules) }
         }
         "update-market" => {
             let (id, base, quote) = market(core, &name);
             let now = core.market(id).map_or(DEFAULT_RULES, |market| *market.rules);
-            Command::UpdateMarket { market: id, rules: rules(now, base, quote, words)? }
+            Command::UpdateMarket { market: id, rules: Box::new(rules(now, base, quote, words)?) }
         }
         "reference" => {
             let (market, _, quote) = market(core, &name);

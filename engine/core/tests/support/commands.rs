@@ -79,7 +79,7 @@ pub fn opening(random: &mut Random) -> Vec<Command> {
             symbol: format!("M{base}{quote}"),
             base: AssetId(base),
             quote: AssetId(quote),
-            rules: rules(random),
+            rules: Box::new(rules(random)),
         });
     }
     for account in 1..=ACCOUNTS {
@@ -363,7 +363,7 @@ fn rare(random: &mut Random) -> Command {
             market,
             status: if random.one_in(8) { random.of(MarketStatus::ALL) } else { MarketStatus::Trading },
         },
-        1 | 2 => Command::UpdateMarket { market, rules: rules(random) },
+        1 | 2 => Command::UpdateMarket { market, rules: Box::new(rules(random)) },
         3 => Command::UpdateAccount {
             account,
             can_trade: !random.one_in(20),

@@ -65,7 +65,7 @@ pub fn setup() -> Vec<Command> {
         asset("USDT"),
         account("seller"),
         account("buyer"),
-        Command::CreateMarket { symbol: "BTCUSDT".into(), base: BASE, quote: QUOTE, rules: rules() },
+        Command::CreateMarket { symbol: "BTCUSDT".into(), base: BASE, quote: QUOTE, rules: Box::new(rules()) },
         credit(SELLER, BASE),
         credit(BUYER, QUOTE),
     ]

@@ -47,7 +47,7 @@ impl Generator {
             worth[base as usize] = worth[base as usize].max(qty);
             worth[quote as usize] = worth[quote as usize].max(cost);
             let (base, quote) = (AssetId(base as u32), AssetId(quote as u32));
-            self.setup.push_back(Command::CreateMarket { symbol: format!("M{index}"), base, quote, rules });
+            self.setup.push_back(Command::CreateMarket { symbol: format!("M{index}"), base, quote, rules: Box::new(rules) });
         }
         for index in 1..=profile.accounts {
             self.setup.push_back(Command::CreateAccount { name: format!("account {index}") });
@@ -128,7 +128,7 @@ impl Generator {
         } else {
             rules::with_steps(&mut self.random, digits, mid, (tick, lot), &self.profile)
         };
-        Command::UpdateMarket { market, rules }
+        Command::UpdateMarket { market, rules: Box::new(rules) }
     }
 
     pub(super) fn update_account(&mut self, model: &Model) -> Command {
@@ -278,7 +278,7 @@ impl Generator {
                 let quote = self.something(model);
                 let digits = model.assets.get(base.0 as usize).map_or(0, |asset| asset.decimals);
                 let rules = rules::rules(&mut self.random, digits, 10, &self.profile);
-                Command::CreateMarket { symbol: name, base, quote, rules }
+                Command::CreateMarket { symbol: name, base, quote, rules: Box::new(rules) }
             }
             _ => Command::CreateAccount { name },
         }

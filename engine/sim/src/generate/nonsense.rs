@@ -67,13 +67,13 @@ impl Generator {
         let mut rules = rules::rules(&mut self.random, digits, 10, &self.profile);
         let nothing = AssetId(model.assets.len() as u32);
         match self.random.below(6) {
-            0 => Command::CreateMarket { symbol, base: nothing, quote, rules },
-            1 => Command::CreateMarket { symbol, base, quote: nothing, rules },
-            2 => Command::CreateMarket { symbol, base, quote: base, rules },
-            3 => Command::CreateMarket { symbol: format!("M{}", market.0), base, quote, rules },
+            0 => Command::CreateMarket { symbol, base: nothing, quote, rules: Box::new(rules) },
+            1 => Command::CreateMarket { symbol, base, quote: nothing, rules: Box::new(rules) },
+            2 => Command::CreateMarket { symbol, base, quote: base, rules: Box::new(rules) },
+            3 => Command::CreateMarket { symbol: format!("M{}", market.0), base, quote, rules: Box::new(rules) },
             _ => {
                 self.break_rules(&mut rules);
-                Command::CreateMarket { symbol, base, quote, rules }
+                Command::CreateMarket { symbol, base, quote, rules: Box::new(rules) }
             }
         }
     }
@@ -85,10 +85,10 @@ impl Generator {
         };
         let mut rules = record.rules;
         if self.random.one_in(5) {
-            return Command::UpdateMarket { market: nowhere, rules };
+            return Command::UpdateMarket { market: nowhere, rules: Box::new(rules) };
         }
         self.break_rules(&mut rules);
-        Command::UpdateMarket { market, rules }
+        Command::UpdateMarket { market, rules: Box::new(rules) }
     }
 
     /// Breaks one rule, or goes to the very edge of it.
