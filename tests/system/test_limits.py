@@ -83,6 +83,34 @@ def test_orders_are_counted_and_limited(limited: Venue) -> None:
     trader.cancel(limited.symbol, orderId=trader.open_orders(limited.symbol)[0]["orderId"])
 
 
+def test_lists_count_as_their_orders_and_a_replacement_over_the_limit_may_still_cancel(limited: Venue) -> None:
+    alice = limited.exchange.trader(make_account("alice", limited))
+    legs = {"pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "120", "pendingBelowType": "STOP_LOSS"}
+    otoco = legs | {"pendingBelowStopPrice": "80", "pendingSide": "SELL", "pendingQuantity": "1"}
+    working = {"workingType": "LIMIT_MAKER", "workingSide": "BUY", "workingPrice": "90", "workingQuantity": "1"}
+    placed = alice.try_signed("POST", "/api/v3/orderList/otoco", symbol=limited.symbol, **otoco, **working)
+    assert usage(placed)["x-mbx-order-count-1d"] == 3
+    bid = {"symbol": limited.symbol, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1"}
+    replace = bid | {"price": "91", "cancelReplaceMode": "STOP_ON_FAILURE"}
+    resting = alice.place(limited.symbol, "BUY", quantity="1", price="90")["orderId"]
+    replaced = alice.try_signed("POST", "/api/v3/order/cancelReplace", **replace, cancelOrderId=resting)
+    assert usage(replaced)["x-mbx-order-count-1d"] == 5
+    resting = replaced.json()["newOrderResponse"]["orderId"]
+    amended = alice.signed(
+        "PUT", "/api/v3/order/amend/keepPriority", symbol=limited.symbol, orderId=resting, newQty="0.5"
+    )
+    assert amended["amendedOrder"]["qty"] == "0.50000000"
+    while alice.try_signed("POST", "/api/v3/order", **bid, price="1").status_code == 200:
+        pass
+    refused = alice.try_signed("POST", "/api/v3/order/cancelReplace", **replace, cancelOrderId=resting)
+    assert (refused.status_code, refused.json()["code"]) == (429, -1015)
+    only = {"orderRateLimitExceededMode": "CANCEL_ONLY", "cancelOrderId": resting}
+    refused = alice.try_signed("POST", "/api/v3/order/cancelReplace", **replace, **only)
+    assert (refused.status_code, refused.json()["code"], int(refused.headers["retry-after"]) > 0) == (429, -2021, True)
+    assert refused.json()["data"]["cancelResponse"]["status"] == "CANCELED"
+    assert refused.json()["data"]["newOrderResponse"]["code"] == -1015
+
+
 def test_ccxt_is_told_to_slow_down(limited: Venue) -> None:
     client = ccxt_client.rest(limited.exchange.url, make_account("bob", limited))
     client.load_markets()
