@@ -255,10 +255,8 @@ async def test_allocations_by_time_and_by_id_do_not_go_together(told: Told, othe
 
 
 async def test_both_accounts_of_a_group_see_a_prevented_match(told: Told) -> None:
-    for account in (ALICE, BOB):
-        await told.rig.done(told.rig.engine.update_account(account, True, None, 9, 1, False))
     told.tell(accepted(1, account=BOB, side=1, market=BTCUSDC))
-    told.tell(accepted(2), prevented(2, 1, maker_market=BTCUSDC, prevented_match_id=5))
+    told.tell(accepted(2), prevented(2, 1, maker_market=BTCUSDC, prevented_match_id=5, trade_group=9))
     for account, market, order_id in ((ALICE, BTCUSDT, 2), (BOB, BTCUSDC, 1)):
         for args in ({"preventedMatchId": 5}, {"orderId": order_id}):
             (match,) = queries.prevented_matches(told.view, account, market, args)

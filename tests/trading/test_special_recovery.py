@@ -81,7 +81,7 @@ async def test_a_restart_from_a_snapshot_remembers_what_is_open(lived: Path) -> 
         heard, _ = rig.hear(ALICE)
         await rig.limit(BOB, "BUY", "21000", "0.5")
         ends = [(event["i"], event["x"]) for event in heard if event["e"] == "executionReport"]
-        assert ends == [(7, "TRADE"), (6, "EXPIRED")]
+        assert ends == [(8, "TRADE"), (7, "EXPIRED")]
         (ended,) = await rig.ask("allOrderLists")
         assert (ended["listOrderStatus"], len(ended["orders"])) == ("ALL_DONE", 2)
 

@@ -325,13 +325,11 @@ async def test_a_canceled_list_ends_with_its_orders(told: Told) -> None:
 
 
 async def test_a_transfer_reports_both_orders_and_what_moved(told: Told) -> None:
-    for account in (ALICE, BOB):
-        await told.rig.done(told.rig.engine.update_account(account, True, None, 9, 1, False))
     told.tell(accepted(1, account=BOB, side=1, stp=5))
     placed_ms = told.ms
     takers, _ = told.hear(ALICE)
     makers, _ = told.hear(BOB)
-    told.tell(accepted(2, stp=5), prevented(2, 1, mode=5, transferred=PRICE // 2))
+    told.tell(accepted(2, stp=5), prevented(2, 1, mode=5, transferred=PRICE // 2, trade_group=9))
     said = {
         "x": "TRADE_PREVENTION",
         "X": "EXPIRED_IN_MATCH",

@@ -165,11 +165,12 @@ async def test_a_transfer_between_accounts_of_a_group(rig: Rig) -> None:
         assert (match["tradeGroupId"], match["makerSymbol"]) == (7, "BTCUSDT")
 
 
-async def test_a_trailing_order_follows_and_fires(rig: Rig) -> None:
+@pytest.mark.parametrize("kind", ["STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"])
+async def test_a_trailing_order_follows_and_fires(rig: Rig, kind: str) -> None:
     await trade(rig, "20000")
     followed_us = rig.results[-1].time_us
     heard, _ = rig.hear(ALICE, micros=True)
-    await rig.ask("order.place", ALICE, type="STOP_LOSS_LIMIT", price="18000", trailingDelta=100, **STOP)
+    await rig.ask("order.place", ALICE, type=kind, price="18000", trailingDelta=100, **STOP)
     assert followed_us < heard[0]["D"] == heard[0]["E"]
     assert "W" not in heard[0]
     placed_us = heard[0]["E"]
