@@ -322,6 +322,7 @@ def test_accounts_of_a_trade_group_transfer_instead_of_trading(engine: Engine) -
         taker_left=0,
         maker_left=200,
         transferred=100,
+        trade_group=9,
     )
     assert ended == closed(taker, 2, CloseStatus.EXPIRED_IN_MATCH, CloseReason.SELF_TRADE, left=0)
     assert engine.balances(BUYER) == [(BASE, 100, 0), (QUOTE, FUNDS - 100, 0)]
