@@ -130,6 +130,10 @@ impl Coverage {
     fn observe_event(&mut self, event: &Event) {
         match event {
             Event::OrderClosed(closed) => self.count("closed", format!("{:?} {:?}", closed.status, closed.reason)),
+            // The sides receive different assets, so one of them pays in the discount asset.
+            Event::Traded(trade) if trade.taker_fee_asset == trade.maker_fee_asset && !trade.is_routed => {
+                self.count("fee", "both in one asset".into());
+            }
             Event::OrderReleased(released) => {
                 self.count("released", format!("{:?} {:?}", released.cause, released.state));
             }
@@ -266,6 +270,7 @@ fn required_of_lists_and_terms() -> Vec<(&'static str, String)> {
     for halves in ["Done Done", "Done Failed", "Failed Done", "Failed Failed", "Failed NotAttempted"] {
         all.push(("replace", halves.into()));
     }
+    all.push(("fee", "both in one asset".into()));
     all.push(("prevented", format!("{:?} transferred true routed false", SelfTradePrevention::Transfer)));
     for mode in SelfTradePrevention::ALL.iter().filter(|mode| **mode != SelfTradePrevention::None) {
         all.push(("prevented", format!("{mode:?} transferred false routed true")));

@@ -1,6 +1,7 @@
 //! Everything that is not an order: the setup of a stream, and changes in its middle.
 
 use tandem_core::command::{Command, PlaceOrder};
+use tandem_core::reject::RejectCode;
 use tandem_core::types::{
     AccountId, Amount, AssetId, Discount, ExchangeRules, MarketId, MarketStatus, Price, RATE_ONE, RateE8, Side,
 };
@@ -47,7 +48,12 @@ impl Generator {
             worth[base as usize] = worth[base as usize].max(qty);
             worth[quote as usize] = worth[quote as usize].max(cost);
             let (base, quote) = (AssetId(base as u32), AssetId(quote as u32));
-            self.setup.push_back(Command::CreateMarket { symbol: format!("M{index}"), base, quote, rules: Box::new(rules) });
+            self.setup.push_back(Command::CreateMarket {
+                symbol: format!("M{index}"),
+                base,
+                quote,
+                rules: Box::new(rules),
+            });
         }
         for index in 1..=profile.accounts {
             self.setup.push_back(Command::CreateAccount { name: format!("account {index}") });
@@ -110,6 +116,32 @@ impl Generator {
         Command::Credit { account: order.account, asset, amount }
     }
 
+    /// Takes away what orders like this one fail by, time and again.
+    pub(super) fn relief(&mut self, model: &Model, order: &PlaceOrder, code: RejectCode) -> Command {
+        let (account, market) = (order.account, order.market);
+        let (base, quote) = (model.markets[market.0 as usize].base, model.markets[market.0 as usize].quote);
+        match code {
+            RejectCode::AccountMayNotTrade | RejectCode::MarketNotPermitted => {
+                let mut command = self.changed_account(account, true);
+                if let Command::UpdateAccount { permissions, .. } = &mut command {
+                    *permissions = u32::MAX;
+                }
+                command
+            }
+            RejectCode::ExchangeMaxNumOrdersReached | RejectCode::ExchangeMaxNumAlgoOrdersReached => {
+                Command::UpdateExchange {
+                    rules: ExchangeRules { discount: model.rules.discount, ..ExchangeRules::default() },
+                }
+            }
+            RejectCode::MaxAssetExceeded => {
+                let asset = self.random.pick(&[base, quote]);
+                Command::SetAssetLimit { account, asset, limit: Amount(0) }
+            }
+            RejectCode::MaxNumOrdersReached => Command::CancelAll { account, market, by_exchange: true },
+            _ => self.new_rules(model),
+        }
+    }
+
     pub(super) fn status(&mut self, model: &Model) -> Command {
         let status = self.random.pick(MarketStatus::ALL);
         Command::SetMarketStatus { market: self.market(model), status }
@@ -144,13 +176,13 @@ impl Generator {
             can_trade,
             fees: self.random.one_in(2).then(|| rules::rates(&mut self.random)),
             trade_group: (groups > 0 && !self.random.one_in(4)).then(|| self.random.below(groups) as u32),
-            permissions: self.random.pick(&[1, 1, 1, 1, 3, 2, u32::MAX]),
+            permissions: self.random.pick(&[1, 1, 1, 1, 1, 1, 3, 3, u32::MAX, 2]),
             discount: self.random.one_in(2),
         }
     }
 
     pub(super) fn exchange(&mut self, model: &Model) -> Command {
-        let mut bound = || self.random.pick(&[0, 0, 0, 0, 2, 10, 40]);
+        let mut bound = || self.random.pick(&[0, 0, 0, 0, 0, 0, 2, 10, 40]);
         let rules = ExchangeRules {
             max_num_orders: bound(),
             max_num_algo_orders: bound(),

@@ -30,6 +30,7 @@ impl Generator {
                 Err(RejectCode::BalanceInsufficient) if self.random.percent(30) => {
                     return self.credit_for(model, &order);
                 }
+                Err(code) if self.random.percent(10) && is_lasting(code) => return self.relief(model, &order, code),
                 Err(_) => order = self.draw_order(model, market),
             }
         }
@@ -251,4 +252,21 @@ impl Generator {
         let account = AccountId(self.random.below(model.accounts.len() as u64 + one_too_many) as u32);
         Command::CancelAll { account, market, by_exchange: self.random.one_in(4) }
     }
+}
+
+/// Whether the next orders would fail in the same way.
+const fn is_lasting(code: RejectCode) -> bool {
+    matches!(
+        code,
+        RejectCode::AccountMayNotTrade
+            | RejectCode::MarketNotPermitted
+            | RejectCode::MaxNumOrdersReached
+            | RejectCode::ExchangeMaxNumOrdersReached
+            | RejectCode::ExchangeMaxNumAlgoOrdersReached
+            | RejectCode::MaxAssetExceeded
+            | RejectCode::MaxPositionReached
+            | RejectCode::OrderKindNotSupported
+            | RejectCode::PercentPriceFailed
+            | RejectCode::PercentPriceBySideFailed
+    )
 }

@@ -115,12 +115,12 @@ impl Profile {
 
     /// Hundreds of orders wait for the same price.
     fn stampeded(self) -> Self {
-        let mut actions = self.actions;
         // Few cancels, or they never get that many.
-        (actions[0], actions[1], actions[2], actions[4], actions[5]) = (700, 10, 0, 0, 0);
-        let kinds = [40, 2, 2, 10, 4, 4, 60, 60, 60, 60];
+        let mut actions = [0; 21];
+        (actions[0], actions[1], actions[10], actions[16]) = (700, 10, 10, 20);
+        let kinds = [60, 2, 2, 10, 4, 4, 60, 30, 30, 30];
         let many = Self { is_stampede: true, is_huge: false, markets: 1, accounts: 20, kinds, actions, ..self };
-        Self { spread: 20, book_max: 900, wealth: 5000, lots: 3, trailing_percent: 2, has_extras: false, ..many }
+        Self { spread: 10, book_max: 1200, wealth: 50_000, lots: 3, trailing_percent: 2, has_extras: false, ..many }
     }
 
     /// Thousands of orders at hundreds of prices.
@@ -129,7 +129,8 @@ impl Profile {
         let mut actions = self.actions;
         // Few cancels, or the book never grows.
         (actions[1], actions[2]) = (40, 1);
-        let deep = Self { is_deep: true, accounts: 20, markets: 1, kinds, actions, ..self };
+        actions[12..].fill(1);
+        let deep = Self { is_deep: true, has_extras: false, accounts: 20, markets: 1, kinds, actions, ..self };
         Self { spread: 3000, book_max: 3000, wealth: 5000, lots: 3, ..deep }
     }
 

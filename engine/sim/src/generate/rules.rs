@@ -110,7 +110,8 @@ pub(super) fn with_steps(
         stp_allowed: some | 1 << stp_default as u8,
     };
     if profile.is_stampede {
-        return MarketRules { max_num_orders: 0, qty_min: Qty(0), min_notional: None, notional: None, ..rules };
+        let sizes = MarketRules { qty_min: Qty(0), qty_max: Qty(0), market_qty_max: Qty(0), ..rules };
+        return MarketRules { max_num_orders: 0, min_notional: None, notional: None, ..sizes };
     }
     if profile.has_extras { with_extras(random, rules, profile.lots) } else { rules }
 }
@@ -179,7 +180,16 @@ fn with_extras(random: &mut Random, rules: MarketRules, lots: u64) -> MarketRule
         reference: random.one_in(4).then_some(reference),
         kinds: if random.one_in(8) { random.next() as u8 & ALL_KINDS | 1 } else { ALL_KINDS },
         features: if random.one_in(6) { random.next() as u16 & ALL_FEATURES } else { ALL_FEATURES },
-        permissions: random.pick(&[PERMISSION_SPOT, PERMISSION_SPOT, PERMISSION_SPOT, 3, 6, u32::MAX]),
+        permissions: random.pick(&[
+            PERMISSION_SPOT,
+            PERMISSION_SPOT,
+            PERMISSION_SPOT,
+            PERMISSION_SPOT,
+            3,
+            3,
+            6,
+            u32::MAX,
+        ]),
         special_fees,
         tax_fees,
         discount: random.one_in(2),

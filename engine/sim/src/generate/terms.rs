@@ -12,6 +12,9 @@ impl Generator {
     pub(super) fn dress(&mut self, model: &Model, market: &Market, order: &mut PlaceOrder, mid: u64) {
         let mut terms = Terms::default();
         if order.kind.is_contingent() {
+            if self.profile.is_stampede && !order.kind.triggers_above(order.side) {
+                order.side = order.side.opposite();
+            }
             self.add_trigger(model, market, order, mid, &mut terms);
         }
         let works_as = order.kind.works_as();
@@ -41,8 +44,7 @@ impl Generator {
         let is_above = order.kind.triggers_above(order.side);
         let distance = 1 + self.random.below(self.profile.spread + 1);
         let ticks = match (is_above, self.profile.is_stampede) {
-            (true, true) => STAMPEDE * (mid / STAMPEDE + 1),
-            (false, true) => STAMPEDE * (mid / STAMPEDE) - STAMPEDE,
+            (_, true) => STAMPEDE * (mid / STAMPEDE + 1),
             (true, false) => last.saturating_add(distance),
             (false, false) => last.saturating_sub(distance).max(1),
         };
