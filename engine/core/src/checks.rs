@@ -12,6 +12,7 @@ use crate::market::{Market, NUMBER_MAX, kind_bit, stp_bit};
 use crate::plan::{self, Plan, Walker};
 use crate::range::Range;
 use crate::reject::RejectCode;
+use crate::sor;
 use crate::types::{
     Amount, AssetId, FEE_ACCOUNT, Feature, MarketStatus, OrderKind, OrderState, PEG_OFFSET_MAX, Peg, PegPrice, Price,
     SelfTradePrevention, Side, Terms, TimeInForce,
@@ -483,7 +484,15 @@ impl Judge<'_> {
 
     fn fills_in_full(&self, mode: SelfTradePrevention, size: &Size) -> bool {
         let walker = self.walker(mode);
+        if self.is_routed() {
+            let plan = sor::plan(self.core, self.market, &walker, Some(size.ticks), size.lots);
+            return plan.is_some_and(|plan| plan.lots == size.lots);
+        }
         plan::fills_in_full(self.market, &walker, self.wallet.open_list(self.market.id), size.ticks, size.lots)
+    }
+
+    fn is_routed(&self) -> bool {
+        self.order.terms.as_deref().is_some_and(|terms| terms.use_sor)
     }
 
     fn walker(&self, mode: SelfTradePrevention) -> Walker<'_> {
@@ -536,7 +545,10 @@ impl Judge<'_> {
         // Who cannot pay does not make the core walk the whole book.
         let is_settled = |plan: &Plan| needed(plan) > free && (by_quantity || has_qty_min(plan, market));
         let walker = self.walker(mode);
-        let plan = if by_quantity {
+        let plan = if self.is_routed() {
+            let plan = sor::plan(self.core, market, &walker, None, size.lots);
+            plan.ok_or(RejectCode::MarketUnknown)?
+        } else if by_quantity {
             plan::by_quantity(market, &walker, size.lots, is_settled)
         } else {
             let amount = u64::try_from(order.quote_qty.0).map_err(|_| RejectCode::OrderFieldsInvalid)?;

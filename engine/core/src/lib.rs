@@ -73,6 +73,7 @@ mod replace;
 mod sessions;
 mod slab;
 mod snapshot;
+mod sor;
 mod triggers;
 pub mod types;
 mod view;

@@ -14,8 +14,8 @@ use crate::floor::{Closing, End, Floor};
 use crate::orders::{NO_EXTRA, Resting, Wide};
 use crate::range::Range;
 use crate::types::{
-    AccountId, Amount, AssetId, ClientOrderId, CloseReason, FEE_ACCOUNT, ListId, OrderId, OrderKind, PreventedMatchId,
-    Price, SelfTradePrevention, Side, TimeInForce, TradeId,
+    AccountId, Amount, AssetId, ClientOrderId, CloseReason, FEE_ACCOUNT, ListId, MarketId, OrderId, OrderKind,
+    PreventedMatchId, Price, SelfTradePrevention, Side, TimeInForce, TradeId,
 };
 use crate::waiting::Extra;
 
@@ -47,7 +47,9 @@ pub(crate) struct Taker {
     pub(crate) filled: Lots,
     /// Price times quantity of its fills.
     pub(crate) filled_quote: u128,
-    /// What of these was filled in other markets.
+    /// Who stands between the books, when it takes from several.
+    pub(crate) router: Option<AccountId>,
+    /// What was filled in other markets.
     pub(crate) routed: Lots,
     pub(crate) routed_quote: u128,
     /// Sum of its own fees in what it receives.
@@ -74,10 +76,48 @@ pub(crate) struct MakerHalf {
     list: Option<ListId>,
 }
 
+/// What a prevented match takes off.
+pub(crate) struct Losses {
+    pub(crate) taker: Lots,
+    pub(crate) maker: Lots,
+    /// What that leaves of the maker.
+    pub(crate) maker_left: Lots,
+}
+
 impl Taker {
+    /// A prevented match with a maker that shows `shown` of its `whole` rest: who loses what.
+    pub(crate) fn lose(&mut self, shown: Lots, whole: Lots) -> Result<Losses, Broken> {
+        let overlap = self.left.min(shown);
+        let (taker, maker) = match self.mode {
+            SelfTradePrevention::None => return Err(Broken::OrderQuantity),
+            SelfTradePrevention::ExpireTaker => (self.left, 0),
+            SelfTradePrevention::ExpireMaker => (0, whole),
+            SelfTradePrevention::ExpireBoth => (self.left, whole),
+            SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => (overlap, overlap),
+        };
+        self.left = self.left.checked_sub(taker).ok_or(Broken::OrderQuantity)?;
+        self.prevented = self.prevented.checked_add(taker).ok_or(Broken::OrderQuantity)?;
+        Ok(Losses { taker, maker, maker_left: whole.checked_sub(maker).ok_or(Broken::OrderQuantity)? })
+    }
+
     #[inline(always)]
     pub(crate) fn crosses(&self, ticks: Ticks) -> bool {
         self.limit.is_none_or(|limit| Book::crosses(self.side, limit, ticks))
+    }
+
+    /// Whether a maker's owner trades with itself, or is the router: such a maker pays its fee from what it receives.
+    #[inline(always)]
+    fn is_partner(&self, owner: AccountId) -> bool {
+        owner == self.account || self.router == Some(owner)
+    }
+
+    /// Counts a fill.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, lots: Lots, amount: u128) -> Result<(), Broken> {
+        self.left = self.left.checked_sub(lots).ok_or(Broken::OrderQuantity)?;
+        self.filled = self.filled.checked_add(lots).ok_or(Broken::OrderQuantity)?;
+        self.filled_quote = self.filled_quote.checked_add(amount).ok_or(Broken::BalanceOverflow)?;
+        Ok(())
     }
 
     #[inline(always)]
@@ -106,6 +146,7 @@ impl Floor<'_> {
             prevented: 0,
             filled: 0,
             filled_quote: 0,
+            router: None,
             routed: 0,
             routed_quote: 0,
             fees: 0,
@@ -146,15 +187,13 @@ impl Floor<'_> {
     }
 
     #[inline]
-    fn fill(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
+    pub(crate) fn fill(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
         let lots = taker.left.min(maker.lots);
         let qty = self.market.qty(lots);
         let amount = self.market.quote_amount(maker.ticks, lots);
-        let half = self.fill_maker(maker, lots, amount, taker.account)?;
+        let half = self.fill_maker(maker, lots, amount, taker)?;
         let paid = self.taker_fee(taker, u128::from(qty.0), amount)?;
-        taker.left = taker.left.checked_sub(lots).ok_or(Broken::OrderQuantity)?;
-        taker.filled = taker.filled.checked_add(lots).ok_or(Broken::OrderQuantity)?;
-        taker.filled_quote = taker.filled_quote.checked_add(amount).ok_or(Broken::BalanceOverflow)?;
+        taker.fill(lots, amount)?;
         taker.maker_fees = taker.maker_fees.checked_add(half.paid.off).ok_or(Broken::BalanceOverflow)?;
 
         let (price, trade_id) = (self.market.price(maker.ticks), self.next_trade()?);
@@ -197,15 +236,14 @@ impl Floor<'_> {
         if self.market.orders.triggers.passes(price) { Ok(()) } else { self.fire(price) }
     }
 
-    /// The maker's money and what is left of it; a filled one leaves the book. A maker of account `partner`, with whom
-    /// it trades, pays its fee from what it receives.
+    /// The maker's money and what is left of it; a filled one leaves the book.
     #[inline(always)]
     pub(crate) fn fill_maker(
         &mut self,
         maker: Maker,
         lots: Lots,
         amount: u128,
-        partner: AccountId,
+        taker: &Taker,
     ) -> Result<MakerHalf, Broken> {
         let base = u128::from(self.market.qty(lots).0);
         let owner = AccountId(maker.owner);
@@ -216,7 +254,7 @@ impl Floor<'_> {
         };
         let fee = fee_rounded_up(got, self.market.rates.of(account.fees.as_ref(), Role::Maker, maker.side));
         let mut paid = Paid { asset: gets, fee, off: fee };
-        if fees::may_discount(self.exchange, self.market, account) && owner != partner {
+        if fees::may_discount(self.exchange, self.market, account) && !taker.is_partner(owner) {
             let payer = Payer { account, role: Role::Maker, side: maker.side, gives, gets, received: got };
             paid = self.discounted(&payer)?.unwrap_or(paid);
         }
@@ -227,7 +265,7 @@ impl Floor<'_> {
         let orders = &mut self.market.orders;
         let resting = orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
         if resting.extra != NO_EXTRA {
-            return self.fill_special_maker(maker, lots, amount, paid, owner != partner);
+            return self.fill_special_maker(maker, lots, amount, paid, !taker.is_partner(owner));
         }
         let left = orders.book.reduce(maker.handle, lots).ok_or(Broken::BookLinks)?;
         if left == 0 {
@@ -480,45 +518,44 @@ impl Floor<'_> {
 
     /// A match inside one account or trade group: nothing is traded, the taker's mode decides who loses what.
     #[cold]
-    fn prevent(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
-        let overlap = taker.left.min(maker.lots);
-        let whole = self.whole_left(&maker)?;
-        let (taker_loses, maker_loses) = match taker.mode {
-            SelfTradePrevention::None => return Err(Broken::OrderQuantity),
-            SelfTradePrevention::ExpireTaker => (taker.left, 0),
-            SelfTradePrevention::ExpireMaker => (0, whole),
-            SelfTradePrevention::ExpireBoth => (taker.left, whole),
-            SelfTradePrevention::Decrement | SelfTradePrevention::Transfer => (overlap, overlap),
-        };
-        let transferred = self.transfer(taker, &maker, overlap)?;
-        taker.left = taker.left.checked_sub(taker_loses).ok_or(Broken::OrderQuantity)?;
-        taker.prevented = taker.prevented.checked_add(taker_loses).ok_or(Broken::OrderQuantity)?;
-        let maker_left = whole.checked_sub(maker_loses).ok_or(Broken::OrderQuantity)?;
+    pub(crate) fn prevent(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
+        let losses = taker.lose(maker.lots, self.whole_left(&maker)?)?;
+        let transferred = self.transfer(taker, &maker, losses.taker)?;
+        self.say_prevented(taker, &maker, self.market.id, &losses, transferred)?;
+        self.prevent_maker(maker, &losses, transferred > 0)?;
+        if losses.taker > 0 && taker.left == 0 {
+            self.close_taker(taker, End::prevented());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn say_prevented(
+        &mut self,
+        taker: &Taker,
+        maker: &Maker,
+        maker_market: MarketId,
+        losses: &Losses,
+        transferred: u128,
+    ) -> Result<(), Broken> {
         let id = PreventedMatchId(self.market.next_prevented);
         self.market.next_prevented = id.0.checked_add(1).ok_or(Broken::CounterExhausted)?;
         self.events.push(Event::SelfTradePrevented(SelfTradePrevented {
             market: self.market.id,
             prevented_match_id: id,
-            maker_market: self.market.id,
+            maker_market,
             taker_account: taker.account,
             maker_account: AccountId(maker.owner),
-            trade_group: self.accounts.get(taker.account.0 as usize).ok_or(Broken::IdUnknown)?.trade_group,
+            trade_group: taker.group,
             mode: taker.mode,
             price: self.market.price(maker.ticks),
             taker_order: taker.order_id,
             maker_order: OrderId(maker.id),
-            taker_prevented: self.market.qty(taker_loses),
-            maker_prevented: self.market.qty(maker_loses),
+            taker_prevented: self.market.qty(losses.taker),
+            maker_prevented: self.market.qty(losses.maker),
             taker_left: self.market.qty(taker.left),
-            maker_left: self.market.qty(maker_left),
+            maker_left: self.market.qty(losses.maker_left),
             transferred: Amount(transferred),
         }));
-        if maker_loses > 0 {
-            self.prevent_maker(maker, maker_loses, maker_left, transferred > 0)?;
-        }
-        if taker_loses > 0 && taker.left == 0 {
-            self.close_taker(taker, End::prevented());
-        }
         Ok(())
     }
 
@@ -546,13 +583,11 @@ impl Floor<'_> {
     }
 
     /// Takes prevented lots off a maker; at 0 it is closed. Then its list goes on.
-    pub(crate) fn prevent_maker(
-        &mut self,
-        maker: Maker,
-        loses: Lots,
-        left: Lots,
-        is_transferred: bool,
-    ) -> Result<(), Broken> {
+    pub(crate) fn prevent_maker(&mut self, maker: Maker, losses: &Losses, is_transferred: bool) -> Result<(), Broken> {
+        let loses = losses.maker;
+        if loses == 0 {
+            return Ok(());
+        }
         let orders = &self.market.orders;
         let (list, id) = (orders.extra(maker.handle).and_then(|extra| extra.list), OrderId(maker.id));
         if !is_transferred {
@@ -561,7 +596,7 @@ impl Floor<'_> {
         }
         let resting = self.market.orders.get_mut(maker.handle).ok_or(Broken::OrderIndex)?;
         resting.prevented = resting.prevented.checked_add(loses).ok_or(Broken::OrderQuantity)?;
-        if left > 0 {
+        if losses.maker_left > 0 {
             self.reduce_maker(maker, loses)?;
             return list.map_or(Ok(()), |list| self.touch(list, id));
         }

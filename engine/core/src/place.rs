@@ -7,7 +7,7 @@ use crate::core::{Core, Stop};
 use crate::event::{AcceptedExtra, Event, OrderAccepted};
 use crate::floor::{End, Floor};
 use crate::market::Market;
-use crate::matching::Incoming;
+use crate::matching::{Incoming, Taker};
 use crate::types::{CloseReason, ListId, OrderId, OrderState};
 use crate::waiting::{Extra, Stage, Waiting};
 
@@ -46,10 +46,24 @@ impl Core {
         let mut taker = floor.taker(incoming)?;
         if incoming.ready.is_unfilled_fok {
             floor.close_taker(&mut taker, End::expired(CloseReason::UnfilledFok));
+        } else if incoming.order.terms.as_deref().is_some_and(|terms| terms.use_sor) {
+            return self.work_routed(incoming, taker, events);
         } else {
             floor.match_taker(&mut taker)?;
         }
         floor.finish(incoming, taker)
+    }
+
+    #[cold]
+    fn work_routed(
+        &mut self,
+        incoming: &Incoming<'_>,
+        mut taker: Taker,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Broken> {
+        let home = incoming.order.market;
+        self.match_routed(&mut taker, home, events)?;
+        self.floor(home, events)?.finish(incoming, taker)
     }
 }
 
