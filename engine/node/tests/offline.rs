@@ -3,7 +3,9 @@
 mod common;
 
 use common::*;
-use tandem_core::command::Command;
+use tandem_core::codec;
+use tandem_core::command::{Command, Origin};
+use tandem_journal::{Config, Identity, Journal, LogDir, Start};
 use tandem_node::offline::{inspect, verify};
 use tandem_node::recovery::{Options, open};
 
@@ -72,6 +74,26 @@ fn verify_notices_a_snapshot_of_another_history() {
     let verified = verify(dirs[1].path()).unwrap();
     assert!(!verified.is_ok);
     assert!(verified.findings.iter().any(|finding| finding.file == name), "{:?}", verified.findings);
+}
+
+#[test]
+fn verify_says_that_a_log_is_of_an_older_build() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut payload = Vec::new();
+    codec::encode(Origin { session: 1, number: 1 }, &setup()[0], &mut payload);
+    payload[0] = 1;
+    let identity = Identity { cluster_id: [7; 16], shard: 0 };
+    let config =
+        Config { segment_bytes: 64 << 10, max_payload_bytes: 4096, min_free_bytes: 0, ..Config::new(identity) };
+    let log = LogDir::open(dir.path(), config).unwrap();
+    let (mut journal, _) = Journal::open(log, Start::Genesis, |_| Ok(())).unwrap();
+    journal.append(&[(1, b"no command".as_slice()), (1, &payload)]).unwrap();
+    drop(journal);
+    let verified = verify(dir.path()).unwrap();
+    assert!(!verified.is_ok);
+    let found = verified.findings.last().unwrap();
+    assert_eq!(found.seq, Some(2));
+    assert!(found.problem.contains("commands of version 1, this build knows 2"), "{found:?}");
 }
 
 #[test]
