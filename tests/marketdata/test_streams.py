@@ -314,6 +314,19 @@ async def test_tickers_go_out_each_second_when_something_changed(exchange: Excha
     }
 
 
+async def test_every_window_has_streams_of_one_market_and_of_all(exchange: Exchange) -> None:
+    windows = ("1h", "4h", "1d")
+    ones = {window: listen(exchange, f"btcusdt@ticker_{window}") for window in windows}
+    alls = {window: listen(exchange, f"!ticker_{window}@arr") for window in windows}
+    exchange.hub.tick((await exchange.trade(100, 1)).time_us)
+    assert {window: [event["e"] for event in ones[window].take()] for window in windows} == {
+        window: [f"{window}Ticker"] for window in windows
+    }
+    assert {window: [[row["e"] for row in event] for event in alls[window].take()] for window in windows} == {
+        window: [[f"{window}Ticker"]] for window in windows
+    }
+
+
 async def test_a_name_wakes_up_when_its_market_is_made(exchange: Exchange) -> None:
     listener = listen(exchange, "btcxyz@trade")
     await exchange.add_market("BTCXYZ")

@@ -55,9 +55,10 @@ def test_every_answer_is_in_the_document(own_exchange: Exchange, tmp_path: Path)
         *("--generation-deterministic", "--continue-on-failure", "--no-color"),
         *("--warnings", "off"),
     ]
-    environment = {"TANDEM_FUZZ": json.dumps(given), "SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks"}
+    found = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"TANDEM_FUZZ": json.dumps(given), "SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": found}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=55, check=False, env=os.environ | environment, cwd=ROOT
+        command, capture_output=True, text=True, timeout=55, check=False, env=os.environ | own, cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     rows = {tuple(json.loads(line)) for line in notes.read_text().splitlines()}
