@@ -152,6 +152,7 @@ closed_enum!(
 
 impl RejectCode {
     /// The name used in `spec/errors.toml`, in scenarios and in logs.
+    #[expect(clippy::too_many_lines, reason = "one line for each")]
     pub const fn name(self) -> &'static str {
         match self {
             Self::CommandNotUnderstood => "command_not_understood",

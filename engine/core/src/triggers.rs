@@ -59,7 +59,8 @@ fn follow_trigger(order: &Waiting) -> Price {
     let price = if order.follows_falls() {
         extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_add(delta))).div_ceil(u128::from(BIPS_ONE))
     } else {
-        extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_sub(delta))) / u128::from(BIPS_ONE)
+        const ONE: u128 = BIPS_ONE as u128;
+        extreme.wrapping_mul(u128::from(BIPS_ONE.saturating_sub(delta))) / ONE
     };
     Price(u64::try_from(price).unwrap_or(u64::MAX))
 }
