@@ -100,4 +100,108 @@ planted!(
     PartialFillKeepsVersion,
     /// An update of the rules does not reach the fees.
     FeesNeverUpdated,
+    /// The next part of an iceberg stays where the one before was.
+    IcebergKeepsPlace,
+    /// An iceberg shows twice its part.
+    IcebergShowsTwice,
+    /// A trigger fires only when the price has passed it.
+    TriggerNeedsPassing,
+    /// A following order keeps the first price it saw.
+    ExtremeNeverMoves,
+    /// A trailing order fires at its stop price.
+    TrailingFiresAtOnce,
+    /// Of orders that fire together the newest is released first.
+    NewestTriggerFirst,
+    /// One command releases all there is.
+    ReleasesHaveNoBound,
+    /// The other leg of a fired order stays open.
+    FiredKeepsOtherLeg,
+    /// A leg ends when the other one is filled in full, not before.
+    LegSurvivesPartialFill,
+    /// A leg does not end when the other one is decremented.
+    LegSurvivesPrevention,
+    /// Pending orders stay when their working order ends.
+    PendingSurvives,
+    /// Both legs of a pair lock what they need.
+    PairLocksBoth,
+    /// What an OPO list bought is not rounded to whole lots.
+    ProceedsInDust,
+    /// The fee is always taken off the proceeds.
+    ProceedsLessFee,
+    /// What an OPO list bought stays free.
+    ProceedsForgotten,
+    /// A pair has to be covered twice.
+    PairFundsTwice,
+    /// The prices of a pair may be anywhere.
+    PairPricesUnordered,
+    /// An amended order goes to the end of its level.
+    AmendLosesPlace,
+    /// Amends have no bound.
+    AmendIsNotCounted,
+    /// An amend leaves the other leg of a pair as it is.
+    AmendLeavesOtherLeg,
+    /// An amended order keeps its lock.
+    AmendKeepsLock,
+    /// A cancel leaves the other orders of the list.
+    CancelLeavesList,
+    /// A cancel does not ask what state the order is in.
+    RestrictionIgnored,
+    /// What the exchange ends is said to be ended by the user.
+    ExchangeCancelsAsUser,
+    /// A cancel-replace stops when its cancel fails, whatever the mode.
+    ReplaceStopsAlways,
+    /// The new order of a cancel-replace is not judged again after the cancel.
+    ReplaceIsJudgedOnce,
+    /// Accounts of one trade group trade with each other.
+    GroupIgnored,
+    /// A transfer does not ask for the maker's mode.
+    TransferUnasked,
+    /// Buyers pay the sellers' rate.
+    BuyerAndSellerSwapped,
+    /// Nobody pays the special rates.
+    SpecialFeesForgotten,
+    /// The discount takes off special and tax rates too.
+    DiscountOnEverything,
+    /// A fee in the discount asset is rounded down when it is converted.
+    DiscountConvertsDown,
+    /// Accounts pay in the discount asset without having asked for it.
+    DiscountUnasked,
+    /// PERCENT_PRICE is judged by the last price.
+    PercentPriceByLast,
+    /// PERCENT_PRICE_BY_SIDE takes the other side's multiples.
+    PercentSidesSwapped,
+    /// MAX_POSITION does not count what open orders would buy.
+    PositionForgetsOrders,
+    /// MAX_ASSET is asked for the base asset only.
+    AssetLimitOfBaseOnly,
+    /// ICEBERG_PARTS does not count the last, smaller part.
+    IcebergPartsRoundedDown,
+    /// TRAILING_DELTA takes the other direction's bounds.
+    TrailingBoundsSwapped,
+    /// MAX_NUM_ALGO_ORDERS counts contingent orders that work already.
+    WorkingCountsAsAlgo,
+    /// The exchange's bounds are asked per market.
+    ExchangeBoundsPerMarket,
+    /// A contingent order may be at its trigger already.
+    WouldTriggerIgnored,
+    /// A peg counts one level too many.
+    PegOneDeeper,
+    /// An order goes on where the price range ends.
+    RangeEndsNothing,
+    /// A bucket that is partly out counts in full.
+    ReferenceWholeBuckets,
+    /// Another rule keeps the buckets of the one before.
+    ReferenceOutlivesRule,
+    /// The price range takes the other side's multiples.
+    RangeOfOtherSide,
+    /// A released order is not judged by group A again.
+    ReleaseIsNotJudged,
+    /// At equal prices the order's own book comes last.
+    RoutingOwnBookLast,
+    /// Nobody asks whether the account between the books can pay.
+    RoutingPaysWithoutFunds,
+    /// A routed fill fires the triggers of the order's own market.
+    RoutingTriggersAtHome,
+    /// No book but the own one is looked at.
+    RoutingStaysAtHome,
 );

@@ -103,7 +103,7 @@ impl Model {
         if !same_steps && self.sors.values().any(|sor| sor.markets.contains(&id)) {
             return Err(RejectCode::SorInvalid);
         }
-        let is_new_reference = rules.reference != market.rules.reference;
+        let is_new_reference = rules.reference != market.rules.reference && !self.bug(Planted::ReferenceOutlivesRule);
         let fees = if self.bug(Planted::FeesNeverUpdated) { market.rules.fees } else { rules.fees };
         let market = self.market_mut(id);
         market.rules = MarketRules { fees, ..*rules };

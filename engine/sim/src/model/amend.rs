@@ -11,6 +11,7 @@ use super::admin::NUMBER_MAX;
 use super::filters::{check_market_lot_size, limit_known};
 use super::lists::as_placed;
 use super::{Model, Order, Outcome};
+use crate::planted::Planted;
 
 impl Model {
     pub(super) fn amend(&mut self, amend: &AmendOrder) -> Outcome {
@@ -27,12 +28,14 @@ impl Model {
             self.end_open(market, order.id(), status, reason, ClientOrderId::EMPTY, &mut events);
             return Ok(events);
         }
-        if let Some(id) = partner {
+        if let Some(id) = partner.filter(|_| !self.bug(Planted::AmendLeavesOtherLeg)) {
             let own = self.open(market, id).map_or(ClientOrderId::EMPTY, |other| other.accepted.client_order_id);
             self.set_qty(market, id, amend.new_qty, own, &mut events);
             self.relock(market, id);
         }
-        self.relock(market, order.id());
+        if !self.bug(Planted::AmendKeepsLock) {
+            self.relock(market, order.id());
+        }
         Ok(events)
     }
 
@@ -45,14 +48,16 @@ impl Model {
         client_order_id: ClientOrderId,
         events: &mut Vec<Event>,
     ) {
-        let time = self.time;
+        let (time, end) = (self.time, self.next_place());
+        let (counts, loses_place) = (!self.bug(Planted::AmendIsNotCounted), self.bug(Planted::AmendLosesPlace));
         let Some(order) = self.open_mut(market, id) else { return };
         let (old_qty, old_client_order_id) = (order.accepted.qty, order.accepted.client_order_id);
         let shown_before = order.shown;
         (order.accepted.qty, order.accepted.client_order_id) = (qty, client_order_id);
         order.left = qty.0.saturating_sub(order.filled + order.prevented);
         order.shown = order.shown.min(order.left);
-        order.amends += 1;
+        order.amends += u16::from(counts);
+        order.place = if loses_place { end } else { order.place };
         order.updated_at = time;
         events.push(Event::OrderAmended(OrderAmended {
             order_id: id,

@@ -41,7 +41,7 @@ impl Model {
             return Err(RejectCode::MarketClosed);
         }
         let order = order?;
-        match cancel.restriction {
+        match cancel.restriction.filter(|_| !self.bug(Planted::RestrictionIgnored)) {
             Some(CancelRestriction::OnlyNew) if order.filled > 0 => Err(RejectCode::CancelRestricted),
             Some(CancelRestriction::OnlyPartiallyFilled) if order.filled == 0 => Err(RejectCode::CancelRestricted),
             _ => Ok(order.id()),
@@ -108,7 +108,7 @@ impl Model {
         if own.is_empty() {
             return Err(RejectCode::OrderUnknown);
         }
-        let (status, reason) = match by_exchange {
+        let (status, reason) = match by_exchange && !self.bug(Planted::ExchangeCancelsAsUser) {
             true => (CloseStatus::Expired, CloseReason::Exchange),
             false => (CloseStatus::Canceled, CloseReason::User),
         };
@@ -156,10 +156,12 @@ impl Model {
         let first = match self.check_cancel(cancel) {
             Ok(id) => {
                 events = self.canceled(cancel, id);
-                pegged = self.check_alone(order);
+                if !self.bug(Planted::ReplaceIsJudgedOnce) {
+                    pegged = self.check_alone(order);
+                }
                 Half::Done
             }
-            Err(code) if replace.mode == ReplaceMode::StopOnFailure => {
+            Err(code) if replace.mode == ReplaceMode::StopOnFailure || self.bug(Planted::ReplaceStopsAlways) => {
                 let (cancel, order) = (Half::Failed(code), Half::NotAttempted);
                 return Ok(vec![Event::CancelReplaced { cancel, order }]);
             }

@@ -34,14 +34,16 @@ impl Model {
         let is_maker = payer.is_maker != self.bug(Planted::FeeRatesSwapped);
         let rate = |fees: &Fees| {
             let of_role = if is_maker { fees.maker } else { fees.taker };
-            let of_side = if payer.side == Side::Buy { fees.buyer } else { fees.seller };
+            let is_buyer = (payer.side == Side::Buy) != self.bug(Planted::BuyerAndSellerSwapped);
+            let of_side = if is_buyer { fees.buyer } else { fees.seller };
             i128::from(of_role.0) + i128::from(of_side.0)
         };
         let standard = rate(&own.unwrap_or(rules.fees));
-        let extra = rate(&rules.special_fees) + rate(&rules.tax_fees);
+        let special = if self.bug(Planted::SpecialFeesForgotten) { 0 } else { rate(&rules.special_fees) };
+        let extra = special + rate(&rules.tax_fees);
         let discounted = || self.discounted_fee(payer, standard, extra);
         if payer.may_discount
-            && account.discount
+            && (account.discount || self.bug(Planted::DiscountUnasked))
             && rules.discount
             && let Some(fee) = discounted()
         {
@@ -60,12 +62,15 @@ impl Model {
             return None;
         }
         let one = i128::from(RATE_ONE);
+        let (standard, extra) =
+            if self.bug(Planted::DiscountOnEverything) { (standard + extra, 0) } else { (standard, extra) };
         let rate = (standard * i128::from(discount.rate.0) + one - 1) / one + extra;
         let fee = self.share(payer.received, rate);
         if asset == received {
             return Some((asset, fee));
         }
         let converted = self.converted(fee as u128, received, asset)?;
+        let converted = converted.saturating_sub(u128::from(self.bug(Planted::DiscountConvertsDown)));
         let is_covered = converted <= self.balance(payer.account, asset).free as u128;
         is_covered.then_some((asset, converted as i128))
     }

@@ -24,7 +24,7 @@ impl Model {
             self.check_qty(order)?;
             self.check_notional(order.market, order.kind.works_as(), worth)?;
         }
-        check_trailing(rules, order)?;
+        self.check_trailing(rules, order)?;
         if !is_unsized {
             self.check_position(order)?;
             self.check_asset_limits(order, worth)?;
@@ -34,10 +34,15 @@ impl Model {
 
     fn check_percent_price(&self, order: &PlaceOrder, pegged: u64) -> Result<(), RejectCode> {
         let filter = self.market(order.market)?.rules.percent_price;
-        let (Some(filter), Some(judging)) = (filter, self.judging_price(order.market)) else {
+        let judging = match self.last_price(order.market) {
+            Some(last) if self.bug(Planted::PercentPriceByLast) => Some(last.0),
+            _ => self.judging_price(order.market),
+        };
+        let (Some(filter), Some(judging)) = (filter, judging) else {
             return Ok(());
         };
-        let (down, up) = match order.side {
+        let is_swapped = self.bug(Planted::PercentSidesSwapped);
+        let (down, up) = match if is_swapped { order.side.opposite() } else { order.side } {
             Side::Buy => (filter.bid_down, filter.bid_up),
             Side::Sell => (filter.ask_down, filter.ask_up),
         };
@@ -66,7 +71,9 @@ impl Model {
             }
             self.check_lot_size(rules, iceberg)?;
             let parts_max = if rules.iceberg_parts == 0 { 1000 } else { u64::from(rules.iceberg_parts) };
-            if order.qty.0.div_ceil(iceberg.0) > parts_max {
+            let parts = order.qty.0.div_ceil(iceberg.0);
+            let parts = if self.bug(Planted::IcebergPartsRoundedDown) { order.qty.0 / iceberg.0 } else { parts };
+            if parts > parts_max {
                 return Err(RejectCode::IcebergPartsFailed);
             }
         }
@@ -123,6 +130,20 @@ impl Model {
         Ok(())
     }
 
+    fn check_trailing(&self, rules: &MarketRules, order: &PlaceOrder) -> Result<(), RejectCode> {
+        let delta = terms(order).trailing_delta;
+        let Some(filter) = rules.trailing_delta.filter(|_| delta > 0) else {
+            return Ok(());
+        };
+        let is_above = order.kind.triggers_above(order.side);
+        let bounds = if is_above != self.bug(Planted::TrailingBoundsSwapped) {
+            filter.above_min..=filter.above_max
+        } else {
+            filter.below_min..=filter.below_max
+        };
+        if bounds.contains(&delta) { Ok(()) } else { Err(RejectCode::TrailingDeltaFailed) }
+    }
+
     /// MAX_POSITION: what the account has, and what it has asked for.
     fn check_position(&self, order: &PlaceOrder) -> Result<(), RejectCode> {
         let market = self.market(order.market)?;
@@ -136,6 +157,7 @@ impl Model {
             open.account == order.account && open.side == Side::Buy
         });
         let wanted: i128 = buys.map(|open| i128::from(open.left)).sum();
+        let wanted = if self.bug(Planted::PositionForgetsOrders) { 0 } else { wanted };
         let position = balance.free + balance.locked + wanted + i128::from(order.qty.0);
         if position <= max as i128 { Ok(()) } else { Err(RejectCode::MaxPositionReached) }
     }
@@ -146,7 +168,9 @@ impl Model {
         let limit = |asset| self.asset_limits.get(&(order.account, asset)).copied().unwrap_or(0);
         let (of_base, of_quote) = (limit(market.base), limit(market.quote));
         let is_too_much = of_base != 0 && of_base < u128::from(order.qty.0);
-        let is_worth_too_much = of_quote != 0 && worth.is_some_and(|worth| of_quote < worth as u128);
+        let is_worth_too_much = of_quote != 0
+            && !self.bug(Planted::AssetLimitOfBaseOnly)
+            && worth.is_some_and(|worth| of_quote < worth as u128);
         if is_too_much || is_worth_too_much { Err(RejectCode::MaxAssetExceeded) } else { Ok(()) }
     }
 }
@@ -166,19 +190,6 @@ pub(super) fn check_market_lot_size(rules: &MarketRules, works_as: OrderKind, qt
         return Err(RejectCode::MarketLotSizeFailed);
     }
     Ok(())
-}
-
-fn check_trailing(rules: &MarketRules, order: &PlaceOrder) -> Result<(), RejectCode> {
-    let delta = terms(order).trailing_delta;
-    let Some(filter) = rules.trailing_delta.filter(|_| delta > 0) else {
-        return Ok(());
-    };
-    let bounds = if order.kind.triggers_above(order.side) {
-        filter.above_min..=filter.above_max
-    } else {
-        filter.below_min..=filter.below_max
-    };
-    if bounds.contains(&delta) { Ok(()) } else { Err(RejectCode::TrailingDeltaFailed) }
 }
 
 /// Bounds and step, each off when 0.

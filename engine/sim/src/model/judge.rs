@@ -188,7 +188,8 @@ impl Model {
             PegPrice::Market => order.side.opposite(),
         };
         let levels = self.depth(order.market, side);
-        let level = levels.get(usize::from(peg.offset.unwrap_or(0)));
+        let deeper = usize::from(self.bug(Planted::PegOneDeeper));
+        let level = levels.get(usize::from(peg.offset.unwrap_or(0)) + deeper);
         level.map(|(price, _)| price.0).ok_or(RejectCode::PegUnresolved)
     }
 
@@ -210,7 +211,8 @@ impl Model {
         if !fits(rules.max_num_order_lists, here.lists, new.lists) {
             return Err(RejectCode::MaxNumOrderListsReached);
         }
-        let everywhere = self.count_open(account, |_| true);
+        let is_local = self.bug(Planted::ExchangeBoundsPerMarket);
+        let everywhere = self.count_open(account, |market| market == id || !is_local);
         if !fits(self.rules.max_num_orders, everywhere.orders, new.orders) {
             return Err(RejectCode::ExchangeMaxNumOrdersReached);
         }
@@ -230,7 +232,8 @@ impl Model {
     fn count_open(&self, account: AccountId, is_in: impl Fn(MarketId) -> bool) -> Counts {
         let own = |order: &&Order| order.accepted.account == account && is_in(order.accepted.market);
         let orders = || self.markets.iter().flat_map(|market| &market.orders).filter(own);
-        let waits = |order: &&Order| order.accepted.kind.is_contingent() && !order.is_working();
+        let working_too = self.bug(Planted::WorkingCountsAsAlgo);
+        let waits = |order: &&Order| order.accepted.kind.is_contingent() && (!order.is_working() || working_too);
         Counts {
             orders: orders().count() as u64,
             contingent: orders().filter(waits).count() as u64,
@@ -258,6 +261,7 @@ impl Model {
         if let Some(last) = self.last_price(order.market)
             && order.kind.is_contingent()
             && stop > 0
+            && !self.bug(Planted::WouldTriggerIgnored)
         {
             let is_above = order.kind.triggers_above(order.side);
             if (is_above && last.0 >= stop) || (!is_above && last.0 <= stop) {

@@ -12,6 +12,7 @@ use super::judge::{Counts, Judging, first_state, terms};
 use super::plan::Plan;
 use super::releases::Release;
 use super::{List, Model, Order, Outcome, closed};
+use crate::planted::Planted;
 
 /// Where each order of a list starts.
 fn start_of(list: &PlaceList, index: usize) -> OrderState {
@@ -89,7 +90,11 @@ impl Model {
             line.reverse();
         }
         let line: Vec<u64> = line.into_iter().filter(|price| *price > 0).collect();
-        if line.windows(2).all(|two| two[0] < two[1]) { Ok(()) } else { Err(RejectCode::ListPricesInvalid) }
+        if line.windows(2).all(|two| two[0] < two[1]) || self.bug(Planted::PairPricesUnordered) {
+            Ok(())
+        } else {
+            Err(RejectCode::ListPricesInvalid)
+        }
     }
 
     /// What the pair needs: one of its orders at most is filled.
@@ -104,6 +109,9 @@ impl Model {
             Some(pegged) if second.kind == OrderKind::LimitMaker => self.gives_now(second, pegged, &Plan::default()),
             _ => self.need_of(second)?,
         };
+        if self.bug(Planted::PairFundsTwice) {
+            return Ok((one.0, one.1.saturating_add(other.1)));
+        }
         Ok((one.0, one.1.max(other.1)))
     }
 
@@ -199,8 +207,10 @@ impl Model {
         for id in list.orders.iter().copied().filter(|id| *id != order.id()) {
             let none = ClientOrderId::EMPTY;
             let end = match (takes_all, partner == Some(id), is_working_order) {
+                (true, _, _) if self.bug(Planted::CancelLeavesList) => continue,
                 (true, _, _) => (status, reason, cancel_id),
                 (false, true, _) => (CloseStatus::Expired, CloseReason::OcoTrigger, none),
+                (false, false, true) if self.bug(Planted::PendingSurvives) => continue,
                 (false, false, true) => (CloseStatus::Expired, CloseReason::PhaseOneExpired, none),
                 (false, false, false) => continue,
             };
@@ -233,6 +243,9 @@ impl Model {
     /// A leg of a pair was filled or lost something: the other leg ends.
     pub(super) fn after_touch(&mut self, order: &Order, events: &mut Vec<Event>) {
         let partner = self.partner(order);
+        if order.left > 0 && order.is_working() && self.bug(Planted::LegSurvivesPartialFill) {
+            return;
+        }
         if let Some(other) = partner.and_then(|id| self.remove(order.accepted.market, id)) {
             events.push(closed(&other, CloseStatus::Expired, CloseReason::OcoTrigger, ClientOrderId::EMPTY));
         }
@@ -294,7 +307,7 @@ impl Model {
     fn qty_of_proceeds(&self, list: &List, pending: &[PlaceOrder], proceeds: i128) -> Qty {
         let rules = &self.markets[list.market.0 as usize].rules;
         let mut qty = proceeds as u64;
-        qty -= qty % rules.lot_size.0;
+        qty -= if self.bug(Planted::ProceedsInDust) { 0 } else { qty % rules.lot_size.0 };
         let has_market = pending.iter().any(|order| order.kind.works_as() == OrderKind::Market);
         if has_market && rules.market_lot_size.0 > 0 {
             qty -= qty % rules.market_lot_size.0;

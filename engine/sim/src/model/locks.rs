@@ -45,7 +45,9 @@ impl Model {
         let (asset, need) = self.own_need(order);
         let partner = self.partner(order).and_then(|id| self.open(order.accepted.market, id));
         match partner {
-            Some(second) if second.id() > order.id() => (asset, (need - self.own_need(second).1).max(0)),
+            Some(second) if second.id() > order.id() && !self.bug(Planted::PairLocksBoth) => {
+                (asset, (need - self.own_need(second).1).max(0))
+            }
             _ => (asset, need),
         }
     }

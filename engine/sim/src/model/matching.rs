@@ -186,6 +186,9 @@ impl Model {
         let (market, id) = (order.accepted.market, order.id());
         (order.state, order.working_at) = (OrderState::Working, Some(self.time));
         (order.shown, order.place) = (order.part(), self.next_place());
+        if self.bug(Planted::IcebergShowsTwice) {
+            order.shown = order.left.min(order.shown * 2);
+        }
         if self.bug(Planted::WholeOrderLocked) {
             let (side, limit, filled) = (order.accepted.side, order.limit(), order.accepted.qty.0 - order.left);
             let (asset, amount) = self.needs(market, side, limit, filled);
@@ -255,7 +258,7 @@ impl Model {
         if maker.left == 0 {
             self.after_full_fill(&maker, events);
         }
-        self.trigger(id, price, events);
+        self.trigger(if self.bug(Planted::RoutingTriggersAtHome) { own } else { id }, price, events);
     }
 
     /// Says what a fill in another market's book was for the taker.
@@ -292,6 +295,7 @@ impl Model {
         let (id, time) = (maker.accepted.market, self.time);
         let end = self.next_place();
         let loses_place = self.bug(Planted::PriorityLostOnPartialFill);
+        let keeps_place = self.bug(Planted::IcebergKeepsPlace);
         if self.bug(Planted::PartialFillKeepsVersion) && maker.left > qty {
             self.market_mut(id).version -= 1;
         }
@@ -302,7 +306,8 @@ impl Model {
             order.filled_quote += quote_amount;
             order.updated_at = time;
             if order.shown == 0 {
-                (order.shown, order.place) = (order.part(), end);
+                order.shown = order.part();
+                order.place = if keeps_place { order.place } else { end };
             }
             if loses_place {
                 order.place = end;
@@ -406,7 +411,8 @@ impl Model {
     /// Locks what a maker bought for the pending orders of its list: all of it, if the fee is paid otherwise.
     fn keep_proceeds_of_maker(&mut self, maker: &Order, qty: i128, (fee_asset, fee): (AssetId, i128), covered: i128) {
         let base = self.markets[maker.accepted.market.0 as usize].base;
-        let from_it = if fee_asset == base && covered < fee { fee } else { 0 };
+        let pays_from_it = covered < fee || self.bug(Planted::ProceedsLessFee);
+        let from_it = if fee_asset == base && pays_from_it { fee } else { 0 };
         self.keep_proceeds(maker, qty - from_it);
     }
 
@@ -417,7 +423,9 @@ impl Model {
     }
 
     fn keep_proceeds(&mut self, order: &Order, amount: i128) {
-        if let Some(id) = self.list_it_pays(order) {
+        if let Some(id) = self.list_it_pays(order)
+            && !self.bug(Planted::ProceedsForgotten)
+        {
             let base = self.markets[order.accepted.market.0 as usize].base;
             self.move_to_locked(order.accepted.account, base, amount);
             self.lists.get_mut(&id).into_iter().for_each(|list| list.proceeds += amount);

@@ -90,7 +90,7 @@ impl Model {
     }
 
     fn plan_transfer(&self, market: &Market, taking: &Taking, maker: &Order, overlap: u64, plan: &mut Plan) {
-        if Self::transfers(taking, maker) {
+        if self.transfers(taking, maker) {
             plan.transfer_qty += overlap;
             plan.transfer_cost += self.notional(market, maker.limit(), overlap);
         }

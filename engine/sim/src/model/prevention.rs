@@ -35,7 +35,7 @@ impl Model {
         let mut transferred = 0;
         if off_maker > 0 {
             self.unlock_part(maker, off_maker);
-            if Self::transfers(taking, maker) {
+            if self.transfers(taking, maker) {
                 transferred = self.transfer(taker, maker, off_maker);
             }
             maker_after = self.take_from_maker(maker, off_maker);
@@ -67,7 +67,7 @@ impl Model {
             let (status, reason) = (CloseStatus::ExpiredInMatch, CloseReason::SelfTrade);
             events.push(closed(&maker_after, status, reason, ClientOrderId::EMPTY));
             self.after_end(&maker_after, status, reason, ClientOrderId::EMPTY, events);
-        } else if off_maker > 0 {
+        } else if off_maker > 0 && !self.bug(Planted::LegSurvivesPrevention) {
             self.after_touch(&maker_after, events);
         }
         taker.left == 0

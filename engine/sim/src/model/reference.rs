@@ -3,6 +3,7 @@
 use tandem_core::types::{MarketId, Price, ReferenceRule, TimeUs};
 
 use super::{Market, Model};
+use crate::planted::Planted;
 
 /// What a bucket's counts and sums are multiplied by before they are weighed.
 const SCALE: u128 = 10_000;
@@ -25,7 +26,9 @@ impl Model {
         match market.rules.reference {
             Some(rule) => {
                 let changed_at = market.trades[market.reference_from..].last()?.time;
-                let price = compute(market, rule, self.time.0 / 1000).and_then(|price| u64::try_from(price).ok());
+                let whole = self.bug(Planted::ReferenceWholeBuckets);
+                let price =
+                    compute(market, rule, self.time.0 / 1000, whole).and_then(|price| u64::try_from(price).ok());
                 Some(Reference { is_computed: true, price: price.map(Price), changed_at })
             }
             None => {
@@ -46,7 +49,7 @@ impl Model {
 }
 
 /// Bucket after bucket, as the rules say it; a bucket is found by its start.
-fn compute(market: &Market, rule: ReferenceRule, now_ms: u64) -> Option<u128> {
+fn compute(market: &Market, rule: ReferenceRule, now_ms: u64, are_whole: bool) -> Option<u128> {
     let width = i128::from(rule.width_ms);
     let cutoff = i128::from(now_ms) - i128::from(rule.count) * width;
     let mut buckets = std::collections::BTreeMap::<i128, (u128, u128)>::new();
@@ -61,7 +64,7 @@ fn compute(market: &Market, rule: ReferenceRule, now_ms: u64) -> Option<u128> {
     }
     let (mut counts, mut sums) = (0, 0);
     for (start, (count, sum)) in buckets {
-        let weight = if start < cutoff { start + width - cutoff } else { width } as u128;
+        let weight = if start < cutoff && !are_whole { start + width - cutoff } else { width } as u128;
         counts += count * SCALE * weight / width as u128;
         sums += sum * SCALE * weight / width as u128;
     }

@@ -10,6 +10,7 @@ use tandem_core::types::{
 use super::judge::Judging;
 use super::lists::{as_placed, released};
 use super::{Model, Order};
+use crate::planted::Planted;
 use tandem_core::types::ClientOrderId;
 
 /// One entry of the queue.
@@ -25,7 +26,8 @@ impl Model {
     /// Takes from the front until the queue is empty or as many were taken as one command may.
     pub(super) fn run_releases(&mut self, events: &mut Vec<Event>) {
         let mut taken = 0;
-        while taken < RELEASES_MAX
+        let max = if self.bug(Planted::ReleasesHaveNoBound) { usize::MAX } else { RELEASES_MAX };
+        while taken < max
             && let Some(release) = self.releases.pop_front()
         {
             match release {
@@ -45,7 +47,8 @@ impl Model {
     /// A fired order works from now on, or ends.
     fn release(&mut self, market: MarketId, id: OrderId, events: &mut Vec<Event>) {
         let before = self.open(market, id).cloned();
-        before.into_iter().for_each(|order| self.after_touch(&order, events));
+        let ends_other = !self.bug(Planted::FiredKeepsOtherLeg);
+        before.into_iter().filter(|_| ends_other).for_each(|order| self.after_touch(&order, events));
         let Some(order) = self.remove(market, id) else { return };
         let asked = as_working(&order);
         let judged = self.check_release(&asked);
@@ -62,7 +65,10 @@ impl Model {
 
     fn check_release(&self, order: &PlaceOrder) -> Result<u64, RejectCode> {
         let state = OrderState::Working;
-        let pegged = self.check_a(order, Judging { state, is_unsized: false, is_counted: false })?;
+        let pegged = match self.check_a(order, Judging { state, is_unsized: false, is_counted: false }) {
+            Err(_) if self.bug(Planted::ReleaseIsNotJudged) => 0,
+            pegged => pegged?,
+        };
         self.check_b(order, pegged, state, false)?;
         Ok(pegged)
     }

@@ -69,13 +69,16 @@ impl Model {
         let sor = self.sor_of(market).filter(|sor| use_sor && sor.account != account);
         let others = sor.map_or(&[][..], |sor| &sor.markets).iter().copied();
         let is_open = |id: &MarketId| self.markets[id.0 as usize].status == MarketStatus::Trading;
-        let others = others.filter(|id| *id != market).filter(is_open);
+        let stays = self.bug(Planted::RoutingStaysAtHome);
+        let others = others.filter(|id| *id != market && !stays).filter(is_open);
         let books: Vec<MarketId> = std::iter::once(market).chain(others).collect();
         let record = &self.markets[market.0 as usize];
-        let range = record.rules.price_range.zip(self.reference_price(market)).map(|(range, reference)| match side {
-            Side::Buy => Range { reference, down: range.bid_down, up: range.bid_up },
-            Side::Sell => Range { reference, down: range.ask_down, up: range.ask_up },
-        });
+        let of_side = if self.bug(Planted::RangeOfOtherSide) { side.opposite() } else { side };
+        let range =
+            record.rules.price_range.zip(self.reference_price(market)).map(|(range, reference)| match of_side {
+                Side::Buy => Range { reference, down: range.bid_down, up: range.bid_up },
+                Side::Sell => Range { reference, down: range.ask_down, up: range.ask_up },
+            });
         let between = sor.map(|sor| sor.account);
         let mut purse = BTreeMap::new();
         for (account, book) in between.into_iter().flat_map(|account| books.iter().map(move |book| (account, book))) {
@@ -107,7 +110,8 @@ impl Model {
             if !self.crosses_at(taking.works_as, taking.side, taking.limit, maker.limit()) {
                 return Next::Nobody;
             }
-            if taking.range.is_some_and(|range| !range.allows(maker.limit())) {
+            let is_out = taking.range.is_some_and(|range| !range.allows(maker.limit()));
+            if is_out && !self.bug(Planted::RangeEndsNothing) {
                 return Next::OutOfRange;
             }
             return Next::Maker(Box::new(maker.clone()));
@@ -123,7 +127,7 @@ impl Model {
         let place = if self.bug(Planted::NewestFirst) { u64::MAX - order.place } else { order.place };
         let market = order.accepted.market;
         let first = if self.bug(Planted::StaleBest) { 0 } else { price };
-        (first, market != own, market, place)
+        (first, (market != own) != self.bug(Planted::RoutingOwnBookLast), market, place)
     }
 
     /// Whether an incoming order takes a maker's price.
@@ -144,15 +148,16 @@ impl Model {
     pub(super) fn is_prevented(&self, taking: &Taking, maker: &Order) -> bool {
         let group = |account: AccountId| self.accounts[account.0 as usize].trade_group;
         let (one, other) = (taking.account, maker.accepted.account);
-        let is_own = one == other || (group(one).is_some() && group(one) == group(other));
+        let is_group = group(one).is_some() && group(one) == group(other) && !self.bug(Planted::GroupIgnored);
+        let is_own = one == other || is_group;
         let mode = if self.bug(Planted::MakersModeDecides) { maker.accepted.stp } else { taking.mode };
         mode != SelfTradePrevention::None && is_own
     }
 
     /// Whether what a TRANSFER prevents changes hands.
-    pub(super) fn transfers(taking: &Taking, maker: &Order) -> bool {
+    pub(super) fn transfers(&self, taking: &Taking, maker: &Order) -> bool {
         taking.mode == SelfTradePrevention::Transfer
-            && maker.accepted.stp == SelfTradePrevention::Transfer
+            && (maker.accepted.stp == SelfTradePrevention::Transfer || self.bug(Planted::TransferUnasked))
             && maker.accepted.account != taking.account
             && maker.accepted.market == taking.market
     }
@@ -171,6 +176,9 @@ impl Model {
         let lots = purse / self.notional(book, maker.limit(), lot);
         let qty = i128::from(wanted).min(lots.saturating_mul(i128::from(lot))) as u64;
         *taking.purse.entry(asset).or_default() -= self.notional(book, maker.limit(), qty);
+        if self.bug(Planted::RoutingPaysWithoutFunds) {
+            return wanted;
+        }
         if qty < wanted {
             taking.leave_out(id);
         }

@@ -5,6 +5,7 @@ use tandem_core::types::{BIPS_ONE, MarketId, OrderId, OrderState, Side};
 
 use super::releases::Release;
 use super::{Model, Order};
+use crate::planted::Planted;
 
 /// What a trade does to an order that waits.
 enum Effect {
@@ -22,10 +23,14 @@ impl Model {
         let mut waiting: Vec<Order> = self.markets[market.0 as usize].orders.clone();
         waiting.retain(|order| order.state == OrderState::Waiting && !order.is_fired);
         waiting.sort_by_key(Order::id);
+        if self.bug(Planted::NewestTriggerFirst) {
+            waiting.reverse();
+        }
         for order in waiting {
-            match effect(&order, price) {
+            match self.effect(&order, price) {
                 Effect::Nothing => {}
                 Effect::Follows => self.follow(market, order.id(), price, events),
+                Effect::IsExtreme if self.bug(Planted::ExtremeNeverMoves) => {}
                 Effect::IsExtreme => {
                     let open = self.open_mut(market, order.id());
                     open.into_iter().for_each(|order| order.extreme = Some(price));
@@ -59,27 +64,32 @@ impl Model {
             self.follow(market, id, last.0, events);
         }
     }
-}
 
-fn effect(order: &Order, price: u64) -> Effect {
-    let (side, stop) = (order.accepted.side, order.terms.stop_price.0);
-    let is_met = if order.accepted.kind.triggers_above(side) { price >= stop } else { price <= stop };
-    if order.terms.trailing_delta == 0 {
-        return if is_met { Effect::Fires } else { Effect::Nothing };
-    }
-    let Some(extreme) = order.extreme else {
-        return if stop == 0 || is_met { Effect::Follows } else { Effect::Nothing };
-    };
-    let (one, delta) = (u128::from(BIPS_ONE), u128::from(order.terms.trailing_delta));
-    let (price_scaled, extreme_wide) = (u128::from(price) * one, u128::from(extreme));
-    let (is_better, fires) = match side {
-        // A delta above one can only be that of an order whose trigger is above the market: it never fires.
-        Side::Sell => (price > extreme, delta <= one && price_scaled <= extreme_wide * (one - delta)),
-        Side::Buy => (price < extreme, price_scaled >= extreme_wide * (one + delta)),
-    };
-    match (is_better, fires) {
-        (true, _) => Effect::IsExtreme,
-        (false, true) => Effect::Fires,
-        (false, false) => Effect::Nothing,
+    fn effect(&self, order: &Order, price: u64) -> Effect {
+        let (side, stop) = (order.accepted.side, order.terms.stop_price.0);
+        let has_passed = price != stop || !self.bug(Planted::TriggerNeedsPassing);
+        let reaches = if order.accepted.kind.triggers_above(side) { price >= stop } else { price <= stop };
+        let is_met = reaches && has_passed;
+        if order.terms.trailing_delta == 0 {
+            return if is_met { Effect::Fires } else { Effect::Nothing };
+        }
+        if is_met && stop > 0 && order.extreme.is_none() && self.bug(Planted::TrailingFiresAtOnce) {
+            return Effect::Fires;
+        }
+        let Some(extreme) = order.extreme else {
+            return if stop == 0 || is_met { Effect::Follows } else { Effect::Nothing };
+        };
+        let (one, delta) = (u128::from(BIPS_ONE), u128::from(order.terms.trailing_delta));
+        let (price_scaled, extreme_wide) = (u128::from(price) * one, u128::from(extreme));
+        let (is_better, fires) = match side {
+            // A delta above one can only be that of an order whose trigger is above the market: it never fires.
+            Side::Sell => (price > extreme, delta <= one && price_scaled <= extreme_wide * (one - delta)),
+            Side::Buy => (price < extreme, price_scaled >= extreme_wide * (one + delta)),
+        };
+        match (is_better, fires) {
+            (true, _) => Effect::IsExtreme,
+            (false, true) => Effect::Fires,
+            (false, false) => Effect::Nothing,
+        }
     }
 }
