@@ -382,7 +382,7 @@ def test_a_routed_order_takes_from_another_markets_book(engine: Engine) -> None:
         ),
     ]
     assert engine.sors() == [(BASE, [MARKET, 1], 3)]
-    assert engine.balances(3) == [(BASE, 0, 0), (QUOTE, 1000, 0), (2, FUNDS - 1000, 0)]
+    assert engine.balances(3) == [(QUOTE, 1000, 0), (2, FUNDS - 1000, 0)]
 
 
 def test_open_orders_of_every_state_and_open_lists_come_back_after_a_restart(tmp_path: Path) -> None:
