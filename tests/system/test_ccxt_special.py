@@ -108,6 +108,37 @@ def test_a_market_in_no_group_routes_nothing(traded: Venue, alice: ccxt.binance)
         alice.create_order(traded.unified, "limit", "buy", 1, 90, {"sor": True})
 
 
+@pytest.fixture
+def second_book(traded: Venue, traders: Traders) -> str:
+    """Another market of the base, routed together with the first; Bob offers 1 for 99 there."""
+    exchange, quote = traded.exchange, f"Q{traded.base}"
+    symbol = traded.base + quote
+    exchange.operate("POST", "/assets", {"asset": quote})
+    rules = {"tickSize": "0.01", "stepSize": "0.00001"}
+    exchange.operate("POST", "/markets", {"symbol": symbol, "base": traded.base, "quote": quote, "rules": rules})
+    router = exchange.open_account(f"router-{traded.base}", **{quote: "100000"})["name"]
+    exchange.operate("PUT", "/sors", {"base": traded.base, "symbols": [traded.symbol, symbol], "account": router})
+    traders[1].place(symbol, "SELL", quantity="1", price="99")
+    return symbol
+
+
+def test_an_order_is_routed_to_the_better_book(
+    traded: Venue, alice: ccxt.binance, traders: Traders, second_book: str
+) -> None:
+    before = traders[0].balances()
+    order = alice.create_order(traded.unified, "limit", "buy", 1, 100, {"sor": True})
+    assert (order["status"], order["average"]) == ("closed", 99)
+    assert (order["info"]["usedSor"], order["info"]["workingFloor"]) == (True, "SOR")
+    (fill,) = order["info"]["fills"]
+    assert (fill["matchType"], fill["tradeId"], fill["commission"]) == ("ONE_PARTY_TRADE_REPORT", -1, "0.00100000")
+    (allocation,) = alice.private_get_myallocations({"symbol": traded.symbol})
+    assert (allocation["allocationId"], allocation["quoteQty"]) == (fill["allocId"], "99.00000000")
+    after = traders[0].balances()
+    assert before[traded.quote][0] - after[traded.quote][0] == 99
+    (sold,) = traders[1].trades(second_book)
+    assert (sold["isMaker"], sold["quoteQty"], sold["commissionAsset"]) == (True, "99.00000000", f"Q{traded.base}")
+
+
 async def test_orders_are_placed_edited_and_canceled_over_a_socket(traded: Venue, watcher: ccxt.pro.binance) -> None:
     placed = await watcher.create_order_ws(traded.unified, "limit", "buy", 1, 90)
     edited = await watcher.edit_order_ws(placed["id"], traded.unified, "limit", "buy", 2, 91)
