@@ -81,7 +81,7 @@ impl Generator {
             return;
         }
         for account in 1..=profile.accounts {
-            if self.random.one_in(2) {
+            if self.random.one_in(2) || profile.is_discounted {
                 let mut command = self.changed_account(AccountId(account as u32), true);
                 if let Command::UpdateAccount { permissions, .. } = &mut command {
                     *permissions |= 1;
@@ -90,8 +90,8 @@ impl Generator {
             }
         }
         let asset = AssetId(self.random.below(profile.assets) as u32);
-        let discount = Discount { asset, rate: RateE8(self.random.pick(&[0, 75_000_000, RATE_ONE])) };
-        if self.random.one_in(2) {
+        let discount = Discount { asset, rate: RateE8(self.random.pick(&[0, 75_000_000, 75_000_000, RATE_ONE])) };
+        if self.random.one_in(2) || profile.is_discounted {
             let rules = ExchangeRules { discount: Some(discount), ..ExchangeRules::default() };
             self.setup.push_back(Command::UpdateExchange { rules });
         }
@@ -177,7 +177,7 @@ impl Generator {
             fees: self.random.one_in(2).then(|| rules::rates(&mut self.random)),
             trade_group: (groups > 0 && !self.random.one_in(4)).then(|| self.random.below(groups) as u32),
             permissions: self.random.pick(&[1, 1, 1, 1, 1, 1, 3, 3, u32::MAX, 2]),
-            discount: self.random.one_in(2),
+            discount: self.profile.is_discounted || self.random.one_in(2),
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Profile {
     pub is_routed: bool,
     /// Very many orders with one trigger, so that more fire at once than one command may release.
     pub is_stampede: bool,
+    /// Commissions are paid in the discount asset.
+    pub is_discounted: bool,
     /// Trade groups that accounts are put into.
     pub groups: u64,
     /// Of orders that could: an iceberg, a trailing delta, a peg, routing.
@@ -94,6 +96,7 @@ impl Profile {
             1 => drawn.stampeded(),
             2 | 3 | 4 => drawn.plain(),
             5 | 6 | 7 if !drawn.is_huge => drawn.routed(),
+            8 | 9 => drawn.discounted(),
             _ => drawn,
         }
     }
@@ -111,6 +114,11 @@ impl Profile {
     fn routed(self) -> Self {
         let markets = self.markets.clamp(2, 4);
         Self { is_routed: true, markets, assets: self.assets.max(markets + 1), sor_percent: 60, ..self }
+    }
+
+    /// Everybody pays in one asset, and every pair of assets has a market.
+    fn discounted(self) -> Self {
+        Self { is_discounted: true, assets: 3, markets: 4, ..self }
     }
 
     /// Hundreds of orders wait for the same price.
@@ -139,6 +147,7 @@ impl Profile {
             has_extras: true,
             is_routed: false,
             is_stampede: false,
+            is_discounted: false,
             groups: random.pick(&[0, 0, 1, 2]),
             iceberg_percent: random.pick(&[0, 10, 50]),
             trailing_percent: random.pick(&[0, 30, 70]),

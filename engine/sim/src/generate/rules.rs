@@ -113,7 +113,7 @@ pub(super) fn with_steps(
         let sizes = MarketRules { qty_min: Qty(0), qty_max: Qty(0), market_qty_max: Qty(0), ..rules };
         return MarketRules { max_num_orders: 0, min_notional: None, notional: None, ..sizes };
     }
-    if profile.has_extras { with_extras(random, rules, profile.lots) } else { rules }
+    if profile.has_extras { with_extras(random, rules, profile) } else { rules }
 }
 
 fn notionals(random: &mut Random, base_decimals: u8, price: u64, lot: u64) -> (Option<MinNotional>, Option<Notional>) {
@@ -141,7 +141,7 @@ fn multiples(random: &mut Random) -> (u64, u64) {
     (down, up)
 }
 
-fn with_extras(random: &mut Random, rules: MarketRules, lots: u64) -> MarketRules {
+fn with_extras(random: &mut Random, rules: MarketRules, profile: &Profile) -> MarketRules {
     let by_side = random.one_in(2);
     let (bid_down, bid_up) = multiples(random);
     let (ask_down, ask_up) = if by_side { multiples(random) } else { (bid_down, bid_up) };
@@ -164,7 +164,7 @@ fn with_extras(random: &mut Random, rules: MarketRules, lots: u64) -> MarketRule
     };
     let reference =
         ReferenceRule { count: random.pick(&[1, 2, 5, 1000]), width_ms: random.pick(&[1, 7, 1000, 60_000, 3_600_000]) };
-    let position = u128::from(rules.lot_size.0) * u128::from(lots) * random.pick(&[3, 30, 1000]);
+    let position = u128::from(rules.lot_size.0) * u128::from(profile.lots) * random.pick(&[3, 30, 1000]);
     let special_fees = more_rates(random, worst(&rules.fees));
     let tax_fees = more_rates(random, worst(&rules.fees) + worst(&special_fees));
     MarketRules {
@@ -192,7 +192,7 @@ fn with_extras(random: &mut Random, rules: MarketRules, lots: u64) -> MarketRule
         ]),
         special_fees,
         tax_fees,
-        discount: random.one_in(2),
+        discount: profile.is_discounted || random.one_in(2),
         ..rules
     }
 }
