@@ -387,7 +387,7 @@ def test_a_routed_order_takes_from_another_markets_book(engine: Engine) -> None:
 
 def test_open_orders_of_every_state_and_open_lists_come_back_after_a_restart(tmp_path: Path) -> None:
     path = str(tmp_path)
-    engine = Engine.open(path)
+    engine = Engine.open(path, segment_bytes=1 << 20, reserve_bytes=0)
     set_up(engine)
     working, below = Order(qty=1000, client_order_id="old", terms=Terms(iceberg_qty=300)), stop(90)
     above = Order(kind=OrderKind.LIMIT_MAKER, ticks=110)
@@ -403,7 +403,7 @@ def test_open_orders_of_every_state_and_open_lists_come_back_after_a_restart(tmp
         pass
     engine.close()
 
-    again = Engine.open(path)
+    again = Engine.open(path, segment_bytes=1 << 20, reserve_bytes=0)
     orders = {order.accepted.order_id: order for order in again.snapshot_orders()}
     (pair,) = again.snapshot_lists()
     again.close()

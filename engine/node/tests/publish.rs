@@ -10,6 +10,7 @@ use common::shared_log::{SharedLog, node_on};
 use common::*;
 use tandem_core::Core;
 use tandem_core::command::{Command, PlaceOrder};
+use tandem_core::event::Event;
 use tandem_core::reject::RejectCode;
 use tandem_core::types::{
     AccountId, Amount, AssetId, Discount, ExchangeRules, FEE_ACCOUNT, Fees, MarketId, MarketRules, Price, RateE8, Seq,
@@ -167,17 +168,24 @@ fn the_changes_of_every_batch_add_up_to_the_book() {
     let node = &opened.node;
     run(node, setup());
     let mut follow = Follow::default();
+    let (mut released, mut amended, mut paired) = (0, 0, 0);
     for round in 0..300 {
         let size = 1 + round * 7 % 40;
         let numbers = submit_all(node, (0..size).map(|n| nth_command(round * 40 + n)));
         let taken = batches(node, numbers.len());
         taken.iter().flat_map(|batch| &batch.depth).for_each(|change| follow.apply(change));
+        for event in taken.iter().flat_map(|batch| &batch.events) {
+            released += usize::from(matches!(event, Event::OrderReleased(_)));
+            amended += usize::from(matches!(event, Event::OrderAmended(_)));
+            paired += usize::from(matches!(event, Event::ListClosed { .. }));
+        }
         let depth = node.replica().core().depth(MARKET, usize::MAX).unwrap();
         let plain = |levels: &[(tandem_core::types::Price, u128)]| levels.iter().map(|(p, t)| (p.0, *t)).collect();
         assert_eq!(follow.version, depth.version);
         assert_eq!(follow.sides, [plain(&depth.bids), plain(&depth.asks)]);
     }
     assert!(follow.version > 3000, "the stream hardly touched the book");
+    assert!(released.min(amended).min(paired) > 9, "{released} released, {amended} amended, {paired} pairs");
 }
 
 /// One order takes what so many accounts offer. Returns its batch and how long it was applied.

@@ -189,9 +189,9 @@ pub fn nth_command(n: u64) -> Command {
     let (ticks, lots) = (90 + mixed % 20, 1 + mixed / 32 % 9);
     let (one, order) = (mixed / 65_536 % 16, 1 + mixed % n.max(1));
     match mixed / 1024 % 5 {
-        0 if one == 0 => amend(SELLER, order, lots),
+        0 if one < 5 => amend(SELLER, order, lots),
         0 => cancel(SELLER, order),
-        1 if one == 0 => amend(BUYER, order, lots),
+        1 if one < 5 => amend(BUYER, order, lots),
         1 => cancel(BUYER, order),
         2 | 3 if one == 0 => Command::PlaceOrder(iceberg(limit(SELLER, Side::Sell, ticks + 5, 9 * lots), lots)),
         2 | 3 if one == 1 => Command::PlaceOrder(stop(limit(SELLER, Side::Sell, 0, lots), ticks - 5)),
