@@ -7,7 +7,7 @@ use std::fmt;
 use crate::command::{AmendOrder, CancelList, CancelOrder, CancelReplace, Command, Origin, PlaceList, PlaceOrder};
 use crate::types::{
     AccountId, Amount, AssetId, CancelRestriction, ListId, ListKind, MarketId, MarketStatus, OrderId, OrderKind, Price,
-    Qty, ReplaceMode, SelfTradePrevention, Side, TimeInForce,
+    Qty, ReplaceMode, SelfTradePrevention, Side, Terms, TimeInForce,
 };
 use crate::wire::{Reader, WireError, Writer};
 
@@ -296,6 +296,14 @@ fn decode_body(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
     Ok(match kind {
         PLACE_ORDER => Command::PlaceOrder(decode_place(r)?),
         CANCEL_ORDER => Command::CancelOrder(decode_cancel(r)?),
+        other => decode_other(other, r)?,
+    })
+}
+
+/// Trading beyond single orders.
+#[cold]
+fn decode_other(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
+    Ok(match kind {
         CANCEL_ALL => {
             let (account, market) = (AccountId(r.u32()?), MarketId(r.u32()?));
             Command::CancelAll { account, market, by_exchange: r.flag()? }
@@ -316,11 +324,7 @@ fn decode_body(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
             new_qty: Qty(r.u64()?),
             new_client_order_id: r.client_order_id()?,
         }),
-        CANCEL_REPLACE => Command::CancelReplace(Box::new(CancelReplace {
-            cancel: decode_cancel(r)?,
-            mode: r.one_of(ReplaceMode::from_u8)?,
-            order: decode_place(r)?,
-        })),
+        CANCEL_REPLACE => Command::CancelReplace(decode_replace(r)?),
         RUN_RELEASES => Command::RunReleases,
         rare => decode_rare(rare, r)?,
     })
@@ -366,7 +370,8 @@ fn decode_rare(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
     })
 }
 
-#[inline]
+/// Inlined where orders come alone, which is almost always: a call would move the order once more.
+#[inline(always)]
 fn decode_place(r: &mut Reader<'_>) -> Result<PlaceOrder, WireError> {
     let account = AccountId(r.u32()?);
     let market = MarketId(r.u32()?);
@@ -389,9 +394,25 @@ fn decode_place(r: &mut Reader<'_>) -> Result<PlaceOrder, WireError> {
         stp: if flags & HAS_STP != 0 { Some(r.one_of(SelfTradePrevention::from_u8)?) } else { None },
         strategy_id: if flags & HAS_STRATEGY_ID != 0 { Some(r.i64()?) } else { None },
         strategy_type: if flags & HAS_STRATEGY_TYPE != 0 { Some(r.i32()?) } else { None },
-        terms: if flags & HAS_TERMS != 0 { Some(Box::new(r.terms()?)) } else { None },
+        terms: if flags & HAS_TERMS != 0 { Some(decode_terms(r)?) } else { None },
         client_order_id: r.client_order_id()?,
     })
+}
+
+#[cold]
+fn decode_terms(r: &mut Reader<'_>) -> Result<Box<Terms>, WireError> {
+    r.terms().map(Box::new)
+}
+
+#[cold]
+fn decode_nested(r: &mut Reader<'_>) -> Result<PlaceOrder, WireError> {
+    decode_place(r)
+}
+
+#[cold]
+fn decode_replace(r: &mut Reader<'_>) -> Result<Box<CancelReplace>, WireError> {
+    let (cancel, mode) = (decode_cancel(r)?, r.one_of(ReplaceMode::from_u8)?);
+    Ok(Box::new(CancelReplace { cancel, mode, order: decode_nested(r)? }))
 }
 
 #[cold]
@@ -402,12 +423,12 @@ fn decode_list(r: &mut Reader<'_>) -> Result<PlaceList, WireError> {
     let count = r.count(PLACE_SIZE_MIN)?;
     let mut orders = Vec::with_capacity(count);
     for _ in 0..count {
-        orders.push(decode_place(r)?);
+        orders.push(decode_nested(r)?);
     }
     Ok(PlaceList { account, market, kind, client_list_id, orders })
 }
 
-#[inline]
+#[inline(always)]
 fn decode_cancel(r: &mut Reader<'_>) -> Result<CancelOrder, WireError> {
     Ok(CancelOrder {
         account: AccountId(r.u32()?),
