@@ -181,7 +181,7 @@ impl Generator {
             12 => order.price = Price(order.price.0 / 3),
             13 => order.qty = Qty(order.qty.0 / 3),
             14 => self.make_it_cross(model, order),
-            15 | 16 | 17 => self.spoil_terms(order),
+            15..=17 => self.spoil_terms(order),
             _ => self.reuse_a_client_id(model, order),
         }
     }

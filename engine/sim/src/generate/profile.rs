@@ -94,8 +94,8 @@ impl Profile {
         match random.below(20) {
             0 => drawn.deepened(),
             1 => drawn.stampeded(),
-            2 | 3 | 4 => drawn.plain(),
-            5 | 6 | 7 if !drawn.is_huge => drawn.routed(),
+            2..=4 => drawn.plain(),
+            5..=7 if !drawn.is_huge => drawn.routed(),
             8 | 9 => drawn.discounted(),
             _ => drawn,
         }
