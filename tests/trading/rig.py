@@ -84,6 +84,14 @@ class Rig:
         assert result.code == -1, result
         return result
 
+    async def snapshot(self) -> None:
+        """Of everything that has been done."""
+        self.engine.snapshot()
+        async with asyncio.timeout(10):
+            # The engine tells nobody; only these tests want to know.
+            while self.engine.stats()["snapshot_seq"] < self.results[-1].seq:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
     async def ask(self, name: str, account: int = ALICE, **params: object) -> Any:
         """The operation's answer, decoded."""
         operation = self.operations[name]

@@ -245,7 +245,7 @@ async def test_a_restart_from_a_snapshot_remembers_open_orders(tmp_path: Path) -
         await rig.limit(ALICE, "SELL", "21000", "0.3", newClientOrderId="a")
         await rig.limit(ALICE, "BUY", "21000", "0.1", selfTradePreventionMode="DECREMENT")
         await rig.limit(BOB, "BUY", "21000", "0.1")
-        rig.engine.snapshot()
+        await rig.snapshot()
         await rig.limit(ALICE, "BUY", "19000", "1", newClientOrderId="b")
         before = await rig.ask("openOrders.status")
     async with running(tmp_path) as rig:

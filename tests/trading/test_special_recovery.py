@@ -73,7 +73,7 @@ async def test_a_restart_from_the_log_remembers_everything(lived: Path) -> None:
 async def test_a_restart_from_a_snapshot_remembers_what_is_open(lived: Path) -> None:
     async with running(lived) as rig:
         before = await ask(rig, QUESTIONS)
-        rig.engine.snapshot()
+        await rig.snapshot()
         await trade(rig, "20001")
     async with running(lived) as rig:
         assert rig.engine.recovery()["snapshot_seq"] > 0
@@ -94,7 +94,7 @@ async def test_an_order_of_a_list_that_ended_before_the_snapshot_has_no_name(tmp
         await rig.limit(BOB, "SELL", "20000", "0.5")
         before = await ask(rig, QUESTIONS)
         assert before[1][0]["orders"][0]["clientOrderId"] == "bought"
-        rig.engine.snapshot()
+        await rig.snapshot()
         await trade(rig, "20001")
     async with running(tmp_path) as rig:
         orders, lists, _account = await ask(rig, QUESTIONS)
