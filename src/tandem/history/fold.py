@@ -1,24 +1,30 @@
 """From the engine's results to rows: a pure fold over the log, the same whoever makes it and from wherever it starts.
 
-It needs the open orders and lists at its start, and each market's last trade; the rest of the past stays in SQL.
+At its start it needs what is open, each market's present candles and its last day; the rest of the past stays in SQL.
+How the results are cut into takes does not matter to what the rows come to.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from tandem.domain.intervals import DAY, INTERVALS
-from tandem.domain.trading import CloseReason, CloseStatus, OrderState
-from tandem.history.rows import CandleRow, DayRow, ListRow, OrderRow, Rows
+from msgspec.structs import astuple
+
+from tandem.domain.trading import FEE_ACCOUNT, CloseReason, CloseStatus, OrderState, SelfTradePrevention
+from tandem.history.candles import Candles, Days
+from tandem.history.rows import CandleRow, DayRow, ListRow, LiveOrder, Rows, Values
 from tandem.platform.engine import (
     Allocated,
     Credited,
     Debited,
     ListAccepted,
     ListClosed,
+    OpenOrderList,
     OrderAccepted,
     OrderAmended,
     OrderClosed,
+    OrderExtra,
     OrderReleased,
+    ReferenceChanged,
     Result,
     SelfTradePrevented,
     Traded,
@@ -27,41 +33,43 @@ from tandem.platform.engine import (
 
 OUTSIDE = -1
 """In the ledger: where credits come from and debits go to."""
-FEE_ACCOUNT = 0
 WORKING, PENDING = int(OrderState.WORKING), int(OrderState.PENDING)
 NEW, PENDING_NEW, PARTIALLY_FILLED, FILLED = "NEW", "PENDING_NEW", "PARTIALLY_FILLED", "FILLED"
 _REASONLESS = (CloseReason.USER, CloseReason.SELF_TRADE, CloseReason.AMENDED)
 _EXPIRY = tuple("" if reason in _REASONLESS else reason.name for reason in CloseReason)
 _STATUS = tuple(status.name for status in CloseStatus)
 CANCELED = CloseStatus.CANCELED.name
+_PLAIN = OrderExtra()
 
 
 class Past(Protocol):
     """What the fold asks of SQL: what is there already at its start."""
 
-    def open_orders(self) -> Iterable[OrderRow]: ...
-    def open_lists(self) -> Iterable[ListRow]: ...
+    def live_orders(self, ids: Iterable[int]) -> Iterable[LiveOrder]: ...
     def candle(self, market: int, interval: str, open_us: int) -> CandleRow | None: ...
-    def day(self, market: int, day_us: int) -> DayRow | None: ...
-    def last_trade(self, market: int) -> tuple[int, int, int] | None:
-        """Taker order, price, aggregate id."""
+    def last_day(self, market: int) -> DayRow | None: ...
 
 
 class Fold:
     """`tell` each result; `take` the rows since the last take."""
 
-    def __init__(self, past: Past, assets_of: Callable[[int], tuple[int, int]]) -> None:
-        """`assets_of`: a market's base and quote asset."""
-        self._past = past
+    def __init__(
+        self,
+        past: Past,
+        assets_of: Callable[[int], tuple[int, int]],
+        open_orders: Iterable[int],
+        open_lists: Iterable[OpenOrderList],
+    ) -> None:
+        """`assets_of`: a market's base and quote asset. `open_orders`: ids; both as they are at the start."""
         self._assets_of = assets_of
-        self._orders = {row.id: row for row in past.open_orders()}
-        self._lists = {row.id: row for row in past.open_lists()}
-        self._aggregates: dict[int, tuple[int, int, int]] = {}
-        self._candles: dict[tuple[int, str], CandleRow] = {}
-        self._days: dict[int, DayRow] = {}
-        self._rows = Rows()
-        self._seq = self._time_us = self._n = self._entries = 0
+        self._orders = {order.id: order for order in past.live_orders(open_orders)}
+        self._lists = {opened.list_id: _opened_list(opened) for opened in open_lists}
+        self._candles = Candles(past.candle)
+        self._days = Days(past.last_day)
+        self._seq = self._time_us = self._n = self._moves = 0
         self._routed: Traded | None = None
+        self._last_trade: tuple[int, int, int] | None = None
+        """(market, taker's order, price) of the last trade of this command."""
         self._apply: dict[type, Callable[[Any], None]] = {
             OrderAccepted: self._accept,
             Traded: self._trade,
@@ -75,10 +83,25 @@ class Fold:
             ListClosed: self._close_list,
             Credited: self._credit,
             Debited: self._debit,
+            ReferenceChanged: self._refer,
         }
+        self._begin()
+
+    def _begin(self) -> None:
+        self._accepted: dict[int, Values] = {}
+        self._touched: dict[int, LiveOrder] = {}
+        self._changed_lists: dict[int, ListRow] = {}
+        self._changes: list[Values] = []
+        self._fills: list[Values] = []
+        self._trades: list[Values] = []
+        self._ledger: list[Values] = []
+        self._transfers: list[Values] = []
+        self._prevented: list[Values] = []
+        self._references: set[tuple[str, int]] = set()
 
     def tell(self, result: Result) -> None:
-        self._seq, self._time_us, self._n, self._entries = result.seq, result.time_us, 0, 0
+        self._seq, self._time_us, self._n, self._moves = result.seq, result.time_us, 0, 0
+        self._last_trade = None
         apply = self._apply
         for event in result.events:
             handle = apply.get(type(event))
@@ -87,88 +110,152 @@ class Fold:
             self._n += 1
 
     def take(self) -> Rows:
-        rows, self._rows = self._rows, Rows()
+        accepted, touched = self._accepted, self._touched
+        rows = Rows(
+            self._seq,
+            self._time_us,
+            [fixed + astuple(touched[order_id]) for order_id, fixed in accepted.items()],
+            [astuple(order) for order_id, order in touched.items() if order_id not in accepted],
+            {
+                "order_changes": self._changes,
+                "fills": self._fills,
+                "trades": self._trades,
+                "ledger": self._ledger,
+                "transfers": self._transfers,
+                "prevented_matches": self._prevented,
+            },
+            {
+                "order_lists": [astuple(row) for row in self._changed_lists.values()],
+                "candles": self._candles.take(),
+                "daily": self._days.take(),
+            },
+            self._references,
+        )
+        self._begin()
         return rows
 
     # --- orders
 
     def _accept(self, event: OrderAccepted) -> None:
-        row = _accepted(event, self._seq, self._time_us)
-        self._orders[row.id] = self._rows.new_orders[row.id] = row
-        self._change(row, "ACCEPTED")
-        self._day(row.market).orders += 1
+        order_id, market, seq, time_us = event.order_id, event.market, self._seq, self._time_us
+        extra = event.extra or _PLAIN
+        state, qty = extra.state, event.qty
+        self._orders[order_id] = self._touched[order_id] = LiveOrder(
+            order_id,
+            time_us,
+            event.account,
+            market,
+            event.side,
+            extra.list_id,
+            qty,
+            event.client_order_id,
+            "",
+            state,
+            PENDING_NEW if state == PENDING else NEW,
+            "",
+            qty,
+            0,
+            0,
+            False,
+            0,
+            -1,
+            0,
+            extra.pegged_price,
+            -1,
+            time_us if state == WORKING else -1,
+            time_us,
+            seq,
+        )
+        self._accepted[order_id] = (
+            event.kind,
+            event.tif,
+            event.price,
+            event.quote_qty,
+            event.stp,
+            event.strategy_id,
+            event.strategy_type,
+            extra.stop_price,
+            extra.trailing_delta,
+            extra.iceberg_qty,
+            extra.peg_price,
+            extra.peg_offset,
+            extra.use_sor,
+            seq,
+        )
+        self._days.at(market, time_us, seq).orders += 1
 
-    def _touch(self, order_id: int) -> OrderRow:
-        row = self._orders[order_id]
-        if order_id not in self._rows.new_orders:
-            self._rows.changed_orders[order_id] = row
-        row.seq, row.updated_us = self._seq, self._time_us
-        return row
+    def _touch(self, order_id: int) -> LiveOrder:
+        order = self._touched[order_id] = self._orders[order_id]
+        order.seq, order.updated_us = self._seq, self._time_us
+        return order
 
-    def _change(self, row: OrderRow, change: str, detail: int = 0, old_client: str = "", old_qty: int = -1) -> None:
-        self._rows.appended["order_changes"].append(
+    def _change(self, order: LiveOrder, change: str, *, detail: int = 0, old_client: str = "", old_qty: int) -> None:
+        client_id = order.cancel_id or order.client_id
+        self._changes.append(
             (
                 self._seq,
                 self._n,
                 self._time_us,
-                row.id,
-                row.account,
-                row.market,
+                order.id,
+                order.account,
+                order.market,
                 change,
-                row.qty,
-                row.left_qty,
-                row.client_id,
+                order.qty,
+                order.left_qty,
+                client_id,
                 old_client,
                 detail,
-                row.qty if old_qty < 0 else old_qty,
+                old_qty,
             )
         )
 
     def _close(self, event: OrderClosed) -> None:
-        row = self._touch(event.order_id)
-        row.status = _STATUS[event.status]
-        row.expiry_reason = _EXPIRY[event.reason]
-        row.left_qty = event.left
+        order = self._touch(event.order_id)
+        order.status = _STATUS[event.status]
+        order.expiry_reason = _EXPIRY[event.reason]
+        order.left_qty = event.left
         old_client = ""
-        if row.status == CANCELED:
-            old_client = row.orig_client_id = row.client_id
-            row.client_id = event.cancel_id or f"cancel{self._seq:016d}"
-        self._change(row, "CLOSED", event.reason, old_client)
-        del self._orders[row.id]
+        if order.status == CANCELED:
+            old_client = order.client_id
+            order.cancel_id = event.cancel_id or f"cancel{self._seq:016d}"
+        self._change(order, "CLOSED", detail=event.reason, old_client=old_client, old_qty=order.qty)
+        del self._orders[order.id]
 
     def _release(self, event: OrderReleased) -> None:
-        row = self._touch(event.order_id)
-        row.qty = row.left_qty = event.qty
-        row.status = NEW
-        row.state = event.state
-        row.pegged_price = event.pegged_price
+        order = self._touch(event.order_id)
+        old_qty = order.qty
+        order.qty = order.left_qty = event.qty
+        order.status = NEW
+        order.state = event.state
+        order.pegged_price = event.pegged_price
         if event.state == WORKING:
-            row.working_us = self._time_us
-        self._change(row, "RELEASED", event.cause)
+            order.working_us = self._time_us
+        self._change(order, "RELEASED", detail=event.cause, old_qty=old_qty)
 
     def _follow(self, event: TrailingStarted) -> None:
-        row = self._touch(event.order_id)
-        row.trailing_us = self._time_us
-        self._change(row, "TRAILING")
+        order = self._touch(event.order_id)
+        order.trailing_us = self._time_us
+        self._change(order, "TRAILING", old_qty=order.qty)
 
     def _amend(self, event: OrderAmended) -> None:
-        row = self._touch(event.order_id)
-        row.qty, row.left_qty, row.client_id = event.qty, event.left, event.client_order_id
-        row.amends += 1
-        self._change(row, "AMENDED", 0, event.old_client_order_id, event.old_qty)
+        order = self._touch(event.order_id)
+        order.qty, order.left_qty, order.client_id = event.qty, event.left, event.client_order_id
+        order.amends += 1
+        self._change(order, "AMENDED", old_client=event.old_client_order_id, old_qty=event.old_qty)
 
     def _prevent(self, event: SelfTradePrevented) -> None:
-        self._rows.appended["prevented_matches"].append(
+        mode, match_id = event.mode, event.prevented_match_id
+        self._prevented.append(
             (
                 event.market,
-                event.prevented_match_id,
+                match_id,
                 event.maker_market,
                 event.taker_account,
                 event.maker_account,
                 event.taker_order,
                 event.maker_order,
                 -1 if event.trade_group is None else event.trade_group,
-                event.mode,
+                mode,
                 event.price,
                 event.taker_prevented,
                 event.maker_prevented,
@@ -182,130 +269,135 @@ class Fold:
             (event.maker_order, event.maker_prevented, event.maker_left),
         ):
             if lost:
-                row = self._touch(order_id)
-                row.prevented += lost
-                row.prevented_match_id = event.prevented_match_id
-                row.left_qty = left
-                self._change(row, "PREVENTED", event.mode)
+                order = self._touch(order_id)
+                order.prevented += lost
+                order.prevented_match_id = match_id
+                order.left_qty = left
+                self._change(order, "PREVENTED", detail=mode, old_qty=order.qty)
         if event.transferred:
-            taker_buys = self._orders[event.taker_order].side == 0
-            buyer, seller = event.taker_account, event.maker_account
-            if not taker_buys:
-                buyer, seller = seller, buyer
-            base, quote = self._assets_of(event.market)
-            moved, order = event.taker_prevented, event.taker_order
-            self._move(base, moved, seller, buyer, "TRANSFER", order)
-            self._move(quote, event.transferred, buyer, seller, "TRANSFER", order)
+            assert mode == SelfTradePrevention.TRANSFER
+            taker_sells = self._orders[event.taker_order].side
+            self._exchange(
+                event.market,
+                event.taker_prevented,
+                event.transferred,
+                *_buyer_and_seller(event.taker_account, event.maker_account, taker_sells),
+                "TRANSFER",
+                event.taker_order,
+            )
 
     # --- fills
 
     def _trade(self, event: Traded) -> None:
-        market, side = event.market, event.taker_side
-        taker = self._orders[event.taker_order]
-        maker = self._fill(event.maker_order, event.qty, event.quote_amount, event.maker_left, is_routed=False)
-        base, quote = self._assets_of(market)
-        buyer, seller = event.taker_account, event.maker_account
-        if side:
-            buyer, seller = seller, buyer
-        self._move(base, event.qty, seller, buyer, "TRADE", event.taker_order)
-        self._move(quote, event.quote_amount, buyer, seller, "TRADE", event.taker_order)
-        self._append_fill(
-            maker, event.trade_id, -1, 1 - side, True, event, event.maker_fee, event.maker_fee_asset, market, market
-        )
-        self._fee(event.maker_account, event.maker_fee, event.maker_fee_asset, event.maker_order)
+        market, side, price, qty, amount = event.market, event.taker_side, event.price, event.qty, event.quote_amount
+        taker_id, taker_account = event.taker_order, event.taker_account
+        maker_id, maker_account = event.maker_order, event.maker_account
+        buyer, seller = _buyer_and_seller(taker_account, maker_account, side)
+        self._exchange(market, qty, amount, buyer, seller, "TRADE", taker_id)
+        maker = self._fill(maker_id, qty, amount, event.maker_left, False)
+        fee, asset = event.maker_fee, event.maker_fee_asset
+        if fee:
+            self._move(asset, fee, maker_account, FEE_ACCOUNT, "FEE", maker_id)
+        self._append_fill(maker, event, -1, 1 - side, True, fee, asset, market)
         if event.is_routed:
             self._routed = event
         else:
-            self._fill(event.taker_order, event.qty, event.quote_amount, event.taker_left, is_routed=False)
-            self._append_fill(
-                taker, event.trade_id, -1, side, False, event, event.taker_fee, event.taker_fee_asset, market, market
-            )
-            self._fee(event.taker_account, event.taker_fee, event.taker_fee_asset, event.taker_order)
-        self._publish(event)
+            taker = self._fill(taker_id, qty, amount, event.taker_left, False)
+            fee, asset = event.taker_fee, event.taker_fee_asset
+            if fee:
+                self._move(asset, fee, taker_account, FEE_ACCOUNT, "FEE", taker_id)
+            self._append_fill(taker, event, -1, side, False, fee, asset, market)
+        self._publish(event, market, price, qty, amount, side, taker_id, maker_id)
+
+    def _publish(
+        self, event: Traded, market: int, price: int, qty: int, amount: int, side: int, taker: int, maker: int
+    ) -> None:
+        seq, time_us = self._seq, self._time_us
+        day = self._days.at(market, time_us, seq)
+        if self._last_trade != (market, taker, price):
+            self._last_trade = (market, taker, price)
+            day.next_aggregate += 1
+        day.trades += 1
+        day.volume += qty
+        day.quote_volume += amount
+        aggregate = day.next_aggregate - 1
+        self._trades.append((market, event.trade_id, price, qty, amount, side, taker, maker, aggregate, time_us, seq))
+        self._candles.add(market, time_us, price, qty, amount, side, seq)
 
     def _allocate(self, event: Allocated) -> None:
         """Right after its `Traded`: the account between the books passes on what it got, in the order's own assets."""
-        routed = self._routed
-        assert routed is not None, "the trade comes first"
-        row = self._fill(event.order_id, event.qty, event.quote_amount, event.left, is_routed=True)
-        base, quote = self._assets_of(event.market)
-        buyer, seller = event.account, routed.taker_account
-        if event.side:
-            buyer, seller = seller, buyer
-        order = event.order_id
-        self._move(base, event.qty, seller, buyer, "ALLOCATION", order)
-        self._move(quote, event.quote_amount, buyer, seller, "ALLOCATION", order)
-        self._fee(event.account, event.fee, event.fee_asset, order)
-        self._append_fill(
-            row,
-            -1,
-            event.allocation_id,
-            event.side,
-            False,
-            event,
-            event.fee,
-            event.fee_asset,
-            event.market,
-            event.maker_market,
-        )
+        assert self._routed is not None, "the trade comes first"
+        buyer, seller = _buyer_and_seller(event.account, self._routed.taker_account, event.side)
+        qty, amount, order_id = event.qty, event.quote_amount, event.order_id
+        self._exchange(event.market, qty, amount, buyer, seller, "ALLOCATION", order_id)
+        if event.fee:
+            self._move(event.fee_asset, event.fee, event.account, FEE_ACCOUNT, "FEE", order_id)
+        order = self._fill(order_id, qty, amount, event.left, True)
+        maker_market, fee, asset = event.maker_market, event.fee, event.fee_asset
+        self._append_fill(order, event, event.allocation_id, event.side, False, fee, asset, maker_market)
+        self._routed = None
 
-    def _fill(self, order_id: int, qty: int, quote_amount: int, left: int, *, is_routed: bool) -> OrderRow:
-        row = self._touch(order_id)
-        row.filled += qty
-        row.filled_quote += quote_amount
-        row.left_qty = left
-        row.is_routed = is_routed
-        row.status = PARTIALLY_FILLED if left else FILLED
-        if not left:
+    def _fill(self, order_id: int, qty: int, amount: int, left: int, is_routed: bool) -> LiveOrder:
+        order = self._touched[order_id] = self._orders[order_id]
+        order.seq, order.updated_us = self._seq, self._time_us
+        order.filled += qty
+        order.filled_quote += amount
+        order.left_qty = left
+        order.is_routed = is_routed
+        if left:
+            order.status = PARTIALLY_FILLED
+        else:
+            order.status = FILLED
             del self._orders[order_id]
-        return row
+        return order
 
     def _append_fill(
         self,
-        row: OrderRow,
-        trade_id: int,
+        order: LiveOrder,
+        event: Traded | Allocated,
         allocation_id: int,
         side: int,
         is_maker: bool,
-        event: Traded | Allocated,
         fee: int,
         fee_asset: int,
-        market: int,
         maker_market: int,
     ) -> None:
-        self._rows.appended["fills"].append(
+        trade_id = event.trade_id
+        self._fills.append(
             (
-                row.account,
-                market,
-                trade_id,
-                allocation_id,
+                self._seq,
+                self._n,
                 side,
+                self._time_us,
+                order.account,
+                order.market,
+                trade_id if allocation_id < 0 else -1,
+                allocation_id,
                 is_maker,
-                row.id,
-                row.list_id,
+                order.id,
+                order.list_id,
                 event.price,
                 event.qty,
                 event.quote_amount,
                 fee,
                 fee_asset,
                 maker_market,
-                event.trade_id,
-                self._time_us,
-                self._seq,
-                self._n,
+                trade_id,
             )
         )
 
     # --- the ledger
 
     def _move(self, asset: int, amount: int, giver: int, receiver: int, cause: str, order: int) -> None:
-        entry = (self._seq, self._entries, asset, amount, giver, receiver, cause, order, self._time_us)
-        self._rows.appended["ledger"].append(entry)
-        self._entries += 1
+        self._ledger.append((self._seq, self._moves, self._time_us, asset, amount, giver, receiver, cause, order))
+        self._moves += 1
 
-    def _fee(self, payer: int, fee: int, asset: int, order: int) -> None:
-        if fee:
-            self._move(asset, fee, payer, FEE_ACCOUNT, "FEE", order)
+    def _exchange(self, market: int, qty: int, amount: int, buyer: int, seller: int, cause: str, order: int) -> None:
+        base, quote = self._assets_of(market)
+        seq, time_us, move = self._seq, self._time_us, self._moves
+        self._ledger.append((seq, move, time_us, base, qty, seller, buyer, cause, order))
+        self._ledger.append((seq, move + 1, time_us, quote, amount, buyer, seller, cause, order))
+        self._moves = move + 2
 
     def _credit(self, event: Credited) -> None:
         self._move(event.asset, event.amount, OUTSIDE, event.account, "CREDIT", -1)
@@ -316,134 +408,48 @@ class Fold:
         self._transfer(event.account, event.asset, -event.amount)
 
     def _transfer(self, account: int, asset: int, amount: int) -> None:
-        self._rows.appended["transfers"].append((self._seq, account, asset, amount, self._time_us))
+        self._transfers.append((self._seq, account, asset, amount, self._time_us))
 
-    # --- lists
+    # --- lists and what everything refers to
 
     def _accept_list(self, event: ListAccepted) -> None:
-        time_us, orders = self._time_us, ",".join(map(str, event.orders))
         row = ListRow(
             event.list_id,
             event.account,
             event.market,
             event.kind,
             event.client_list_id,
-            orders,
+            ",".join(map(str, event.orders)),
+            self._time_us,
             True,
-            time_us,
-            time_us,
+            self._time_us,
             self._seq,
         )
-        self._lists[row.id] = self._rows.lists[row.id] = row
+        self._lists[row.id] = self._changed_lists[row.id] = row
 
     def _close_list(self, event: ListClosed) -> None:
-        row = self._lists.pop(event.list_id)
+        row = self._changed_lists[event.list_id] = self._lists.pop(event.list_id)
         row.is_open, row.updated_us, row.seq = False, self._time_us, self._seq
-        self._rows.lists[row.id] = row
 
-    # --- what the public sees
-
-    def _publish(self, event: Traded) -> None:
-        market = event.market
-        last = self._aggregates.get(market) or self._past.last_trade(market) or (-1, -1, -1)
-        aggregate = last[2] if last[:2] == (event.taker_order, event.price) else last[2] + 1
-        self._aggregates[market] = (event.taker_order, event.price, aggregate)
-        self._rows.appended["trades"].append(
-            (
-                market,
-                event.trade_id,
-                event.price,
-                event.qty,
-                event.quote_amount,
-                event.taker_side,
-                event.taker_order,
-                event.maker_order,
-                aggregate,
-                self._time_us,
-                self._seq,
-            )
-        )
-        day = self._day(market)
-        day.trades += 1
-        day.volume += event.qty
-        day.quote_volume += event.quote_amount
-        for name, interval in INTERVALS.items():
-            row = self._candles.get((market, name))
-            if row is None or interval.open_of(self._time_us) != row.open_us:
-                row = self._open_candle(market, name, interval.open_of(self._time_us), event.price)
-            self._rows.candles[market, name, row.open_us] = row
-            _add_to_candle(row, event, self._seq)
-
-    def _open_candle(self, market: int, name: str, open_us: int, price: int) -> CandleRow:
-        row = self._past.candle(market, name, open_us)
-        if row is None:
-            row = CandleRow(market, name, open_us, price, price, price, price, 0, 0, 0, 0, 0, self._seq)
-        self._candles[market, name] = row
-        return row
-
-    def _day(self, market: int) -> DayRow:
-        day_us = self._time_us - self._time_us % DAY
-        row = self._days.get(market)
-        if row is None or row.day_us != day_us:
-            row = self._past.day(market, day_us) or DayRow(market, day_us, 0, 0, 0, 0, 0)
-            self._days[market] = row
-        row.seq = self._seq
-        self._rows.days[market, day_us] = row
-        return row
+    def _refer(self, event: ReferenceChanged) -> None:
+        self._references.add((event.kind, event.id))
 
 
-def _add_to_candle(row: CandleRow, event: Traded, seq: int) -> None:
-    price = event.price
-    row.high, row.low, row.close = max(row.high, price), min(row.low, price), price
-    row.volume += event.qty
-    row.quote_volume += event.quote_amount
-    row.trades += 1
-    if not event.taker_side:
-        row.taker_buy_volume += event.qty
-        row.taker_buy_quote_volume += event.quote_amount
-    row.seq = seq
+def _buyer_and_seller(taker: int, maker: int, taker_sells: int) -> tuple[int, int]:
+    return (maker, taker) if taker_sells else (taker, maker)
 
 
-def _accepted(event: OrderAccepted, seq: int, time_us: int) -> OrderRow:
-    extra = event.extra
-    state = WORKING if extra is None else extra.state
-    return OrderRow(
-        event.order_id,
-        event.account,
-        event.market,
-        event.side,
-        event.kind,
-        event.tif,
-        event.price,
-        event.qty,
-        event.quote_qty,
-        event.stp,
-        event.strategy_id,
-        event.strategy_type,
-        event.client_order_id,
-        "",
-        -1 if extra is None else extra.list_id,
-        0 if extra is None else extra.stop_price,
-        0 if extra is None else extra.trailing_delta,
-        -1,
-        0 if extra is None else extra.iceberg_qty,
-        -1 if extra is None else extra.peg_price,
-        -1 if extra is None else extra.peg_offset,
-        0 if extra is None else extra.pegged_price,
-        extra is not None and extra.use_sor,
-        False,
-        state,
-        PENDING_NEW if state == PENDING else NEW,
-        "",
-        event.qty,
+def _opened_list(opened: OpenOrderList) -> ListRow:
+    """Its last columns do not matter: it is written again only when it is closed."""
+    return ListRow(
+        opened.list_id,
+        opened.account,
+        opened.market,
+        opened.kind,
+        opened.client_list_id,
+        ",".join(map(str, opened.orders)),
+        opened.accepted_us,
+        True,
+        opened.accepted_us,
         0,
-        0,
-        0,
-        -1,
-        0,
-        time_us,
-        time_us if state == WORKING else -1,
-        time_us,
-        seq,
-        seq,
     )

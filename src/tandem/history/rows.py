@@ -1,49 +1,48 @@
-"""The rows that the fold keeps and changes, each with its table's columns in their order."""
+"""What the fold keeps of open orders, lists, candles and days, and what it hands to the writer."""
 
 import msgspec
 
+Values = tuple[object, ...]
 
-class OrderRow(msgspec.Struct, gc=False):
-    """`schema.orders`."""
+
+class LiveOrder(msgspec.Struct, gc=False):
+    """An open order: by what it is found, then the columns of `schema.orders` that change."""
 
     id: int
+    accepted_us: int
     account: int
     market: int
     side: int
-    kind: int
-    tif: int
-    price: int
-    qty: int
-    quote_qty: int
-    stp: int
-    strategy_id: int | None
-    strategy_type: int | None
-    client_id: str
-    orig_client_id: str
     list_id: int
-    stop_price: int
-    trailing_delta: int
-    trailing_us: int
-    iceberg_qty: int
-    peg_price: int
-    peg_offset: int
-    pegged_price: int
-    used_sor: bool
-    is_routed: bool
+    qty: int
+    client_id: str
+    cancel_id: str
     state: int
     status: str
     expiry_reason: str
     left_qty: int
     filled: int
     filled_quote: int
+    is_routed: bool
     prevented: int
     prevented_match_id: int
     amends: int
-    accepted_us: int
+    pegged_price: int
+    trailing_us: int
     working_us: int
     updated_us: int
-    first_seq: int
     seq: int
+
+
+CONSTANT = LiveOrder.__struct_fields__[:6]
+CHANGING = LiveOrder.__struct_fields__[6:]
+FIXED = (
+    *("kind", "tif", "price", "quote_qty", "stp", "strategy_id", "strategy_type", "stop_price", "trailing_delta"),
+    *("iceberg_qty", "peg_price", "peg_offset", "used_sor", "first_seq"),
+)
+"""Columns of `schema.orders` that are written once and never asked for again."""
+ORDER = FIXED + LiveOrder.__struct_fields__
+"""All of them, in the order of `Rows.orders`."""
 
 
 class ListRow(msgspec.Struct, gc=False):
@@ -55,8 +54,8 @@ class ListRow(msgspec.Struct, gc=False):
     kind: int
     client_id: str
     orders: str
-    is_open: bool
     accepted_us: int
+    is_open: bool
     updated_us: int
     seq: int
 
@@ -88,25 +87,30 @@ class DayRow(msgspec.Struct, gc=False):
     trades: int
     volume: int
     quote_volume: int
+    next_aggregate: int
     seq: int
 
 
-class Rows:
-    """What a number of commands came to: rows to add, and rows to replace by their key."""
+class Rows(msgspec.Struct, frozen=True):
+    """What the commands up to `seq` came to since the rows before: nothing in it changes any more."""
 
-    __slots__ = ("appended", "candles", "changed_orders", "days", "lists", "new_orders")
-
-    APPENDED = ("order_changes", "fills", "trades", "ledger", "transfers", "prevented_matches")
-
-    def __init__(self) -> None:
-        self.new_orders: dict[int, OrderRow] = {}
-        self.changed_orders: dict[int, OrderRow] = {}
-        """Written before."""
-        self.lists: dict[int, ListRow] = {}
-        self.candles: dict[tuple[int, str, int], CandleRow] = {}
-        self.days: dict[tuple[int, int], DayRow] = {}
-        self.appended: dict[str, list[tuple[object, ...]]] = {name: [] for name in self.APPENDED}
+    seq: int
+    time_us: int
+    orders: list[Values]
+    """To add, as `ORDER`."""
+    changed_orders: list[Values]
+    """To change, as the fields of `LiveOrder`."""
+    appended: dict[str, list[Values]]
+    """To add, by table, in the order of its columns."""
+    replaced: dict[str, list[Values]]
+    """To add, or to put in the place of what has the same key, by table."""
+    references: set[tuple[str, int]]
+    """(kind of `ReferenceChanged`, id): what has to be looked up in the engine."""
 
     def count(self) -> int:
-        keyed = (self.new_orders, self.changed_orders, self.lists, self.candles, self.days)
-        return sum(len(rows) for rows in keyed) + sum(len(rows) for rows in self.appended.values())
+        return (
+            len(self.orders)
+            + len(self.changed_orders)
+            + sum(map(len, self.appended.values()))
+            + sum(map(len, self.replaced.values()))
+        )

@@ -1,0 +1,104 @@
+"""The database of the history: where it is, how it is opened, and how its tables come to the newest version.
+
+SQLite loses nothing that matters with the machine's last second: the log has everything, and the projection goes on
+from the position that is there.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from tandem.domain.errors import Fault
+from tandem.platform.db import create_private
+
+FILE = "history.db"
+PAGE_BYTES = 8192
+CACHE_KIB = 64 * 1024
+CHECKPOINT_PAGES = 4096
+"""How much the write-ahead log gathers before it is brought into the file, which syncs twice."""
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class HistoryUnusable(Fault):
+    """The history's database is damaged, of another exchange, newer than this program, or cannot be reached; the
+    message says which."""
+
+
+@contextmanager
+def as_fault(url: URL) -> Iterator[None]:
+    """What a driver says becomes HistoryUnusable."""
+    try:
+        yield
+    except (DBAPIError, CommandError, sqlite3.Error, OSError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise HistoryUnusable(f"{url.render_as_string()}: {str(reason).strip()}") from error
+
+
+def database_url(database: str, data: Path) -> URL:
+    """`database` as the settings have it; empty: a file in the data directory. Raises HistoryUnusable."""
+    if not database:
+        return URL.create("sqlite", database=str(data / FILE))
+    try:
+        url = make_url(database)
+    except ArgumentError as error:
+        raise HistoryUnusable("the history's database is no URL like postgresql://user@host/name") from error
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and url.database:
+        return url
+    raise HistoryUnusable(f"the history's database is sqlite:///<file> or postgresql://..., not {backend}")
+
+
+def open_engine(url: URL, *, readers: int = 0) -> Engine:
+    """For one writer, or for that many readers at once."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=max(readers, 1), max_overflow=0, pool_pre_ping=True)
+    assert url.database is not None
+    if not readers:
+        with as_fault(url):
+            create_private(Path(url.database))
+    arguments = {"check_same_thread": False, "isolation_level": None, "timeout": 5}
+    engine = create_engine(url, pool_size=max(readers, 1), max_overflow=0, connect_args=arguments)
+    event.listen(engine, "connect", _prepare_reader if readers else _prepare_writer)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
+    run = connection.execute
+    run(f"PRAGMA page_size = {PAGE_BYTES}")
+    run("PRAGMA journal_mode = WAL")
+    run("PRAGMA synchronous = NORMAL")
+    run(f"PRAGMA cache_size = -{CACHE_KIB}")
+    run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    run("PRAGMA trusted_schema = OFF")
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _begin(connection: Connection) -> None:
+    """The driver is told to keep out of transactions, so that reads are in one too."""
+    connection.exec_driver_sql("BEGIN")
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Brings the tables to the newest version; `base`: drops them. Raises HistoryUnusable."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with as_fault(engine.url), engine.begin() as connection:
+        config.attributes["connection"] = connection
+        run: Any = command.downgrade if revision == "base" else command.upgrade
+        run(config, revision)
