@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.system.exchange import Exchange
 from tests.system.trader import Trader
 from tests.system.venue import make_account, make_venue
 
 ROOT = Path(__file__).parents[2]
+MANY = 16
+SECONDS = 140
+"""Far more than it takes: about 20 on two idle cores."""
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
@@ -25,6 +29,7 @@ def narrowed(document: dict[str, Any], symbol: str) -> dict[str, Any]:
     document["components"]["schemas"]["Symbol"] = {"type": "string", "enum": [symbol]}
     for methods in document["paths"].values():
         for operation in methods.values():
+            operation["parameters"] = different(operation["parameters"])
             for parameter in operation["parameters"]:
                 if parameter.get("name") == "symbol":
                     parameter["example"] = symbol
@@ -33,6 +38,16 @@ def narrowed(document: dict[str, Any], symbol: str) -> dict[str, Any]:
     return document
 
 
+def different(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what the hook adds by itself; of very many only one of each kind that may be left out."""
+    parameters = [p for p in parameters if p.get("$ref", "").rpartition("/")[2] not in ("timestamp", "signature")]
+    if len(parameters) <= MANY:
+        return parameters
+    kinds = {json.dumps(p.get("schema"), sort_keys=True): p for p in parameters if not p.get("required")}
+    return [p for p in parameters if p.get("required") or "example" in p or p in kinds.values()]
+
+
+@pytest.mark.timeout(SECONDS + 10)
 def test_every_answer_is_in_the_document(own_exchange: Exchange, tmp_path: Path) -> None:
     exchange = own_exchange.start("--no-demo")
     exchange.operate("POST", "/assets", {"asset": "USDT"})
@@ -51,14 +66,14 @@ def test_every_answer_is_in_the_document(own_exchange: Exchange, tmp_path: Path)
     given = {"apiKey": alice.key, "secretKey": alice.secret, "signed": signed, "notes": str(notes)}
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", str(file), "--url", exchange.url),
-        *("--checks", CHECKS, "--mode", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "25"),
+        *("--checks", CHECKS, "--mode", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
         *("--generation-deterministic", "--continue-on-failure", "--no-color"),
         *("--warnings", "off"),
     ]
     found = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"TANDEM_FUZZ": json.dumps(given), "SCHEMATHESIS_HOOKS": "tests.system.openapi_hooks", "PYTHONPATH": found}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=55, check=False, env=os.environ | own, cwd=tmp_path
+        command, capture_output=True, text=True, timeout=SECONDS, check=False, env=os.environ | own, cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     rows = {tuple(json.loads(line)) for line in notes.read_text().splitlines()}
@@ -66,7 +81,7 @@ def test_every_answer_is_in_the_document(own_exchange: Exchange, tmp_path: Path)
     assert asked == {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     reached = {(method, path) for method, path, status in rows if status == 200}
     assert 2 * len(reached.intersection(signed)) > len(signed) > 20
-    assert ("POST", "/api/v3/order") in reached
+    assert {("POST", f"/api/v3/{name}") for name in ("order", "order/oco", "orderList/otoco")} <= reached
 
 
 def trade(alice: Trader, bob: Trader, symbol: str) -> None:

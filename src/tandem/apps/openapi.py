@@ -60,16 +60,36 @@ _EXAMPLES = {
     "price": "100.00",
     "quantity": "0.5",
 }
+_LIMIT_ORDER = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.5&price=100.00"
+_WORKING = (
+    "symbol=BTCUSDT&workingType=LIMIT&workingSide=BUY&workingPrice=100.00&workingQuantity=0.5&workingTimeInForce=GTC"
+    "&pendingSide=SELL"
+)
+_SINGLE = "pendingType=LIMIT_MAKER&pendingPrice=150.00"
+_PAIR = "pendingAboveType=LIMIT_MAKER&pendingAbovePrice=150.00&pendingBelowType=STOP_LOSS&pendingBelowStopPrice=80.00"
 _SAMPLE_QUERIES = {
-    "order.place": "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.5&price=100.00",
-    "order.test": "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.5&price=100.00",
-    "order.status": "symbol=BTCUSDT&orderId=1",
-    "order.cancel": "symbol=BTCUSDT&orderId=1",
-    "ticker": "symbol=BTCUSDT",
-    "ticker.tradingDay": "symbol=BTCUSDT",
-    "myPreventedMatches": "symbol=BTCUSDT&orderId=1",
+    "post_order": _LIMIT_ORDER,
+    "post_order_test": _LIMIT_ORDER,
+    "post_sor_order": _LIMIT_ORDER,
+    "post_sor_order_test": _LIMIT_ORDER,
+    "post_order_cancelReplace": f"{_LIMIT_ORDER}&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId=1",
+    "post_order_oco": "symbol=BTCUSDT&side=SELL&quantity=0.5&price=150.00&stopPrice=80.00",
+    "post_orderList_oco": "symbol=BTCUSDT&side=SELL&quantity=0.5&aboveType=LIMIT_MAKER&abovePrice=150.00"
+    "&belowType=STOP_LOSS&belowStopPrice=80.00",
+    "post_orderList_oto": f"{_WORKING}&{_SINGLE}&pendingQuantity=0.5",
+    "post_orderList_otoco": f"{_WORKING}&{_PAIR}&pendingQuantity=0.5",
+    "post_orderList_opo": f"{_WORKING}&{_SINGLE}",
+    "post_orderList_opoco": f"{_WORKING}&{_PAIR}",
+    "put_order_amend_keepPriority": "symbol=BTCUSDT&orderId=1&newQty=0.4",
+    "get_order": "symbol=BTCUSDT&orderId=1",
+    "delete_order": "symbol=BTCUSDT&orderId=1",
+    "get_orderList": "orderListId=0",
+    "delete_orderList": "symbol=BTCUSDT&orderListId=0",
+    "get_ticker": "symbol=BTCUSDT",
+    "get_ticker_tradingDay": "symbol=BTCUSDT",
+    "get_myPreventedMatches": "symbol=BTCUSDT&orderId=1",
 }
-"""By WebSocket API method: requests that need more than what is mandatory."""
+"""By operation id: requests that need more than what is mandatory."""
 _INTRODUCTION = (
     "Every operation is also a method of the WebSocket API at /ws-api/v3, named under x-ws-method. Parameters of POST, "
     "PUT and DELETE may come in the query, in an application/x-www-form-urlencoded body, or in both. Signed operations "
@@ -278,7 +298,7 @@ def _sample(operation: Operation) -> str:
 
 def _sample_query(operation: Operation) -> str:
     needed = (f"{p.name}={_example(p)}" for p in operation.params if p.mandatory)
-    return _SAMPLE_QUERIES.get(operation.ws_method) or "&".join(needed)
+    return _SAMPLE_QUERIES.get(operation_id(operation)) or "&".join(needed)
 
 
 def _example(param: Param) -> str:
