@@ -198,11 +198,11 @@ fn write_rare(event: &Event, w: &mut Writer<'_>) {
         | Event::AccountCreated { .. }
         | Event::AccountUpdated { .. }
         | Event::Credited { .. }
-        | Event::Debited { .. }
-        | Event::ExchangeUpdated { .. }
+        | Event::Debited { .. } => write_reference(event, w),
+        Event::ExchangeUpdated { .. }
         | Event::AssetLimitSet { .. }
         | Event::ReferencePriceSet { .. }
-        | Event::SorSet { .. } => write_reference(event, w),
+        | Event::SorSet { .. } => write_exchange(event, w),
         Event::ListAccepted(list) => write_list(list, w),
         Event::ListClosed { list, account, market } => {
             w.u8(15);
@@ -300,7 +300,7 @@ fn write_amount(asset: AssetId, amount: u128, w: &mut Writer<'_>) {
     w.u128(amount);
 }
 
-/// The events of everything but trading.
+/// The events of assets, markets, accounts and funds.
 fn write_reference(event: &Event, w: &mut Writer<'_>) {
     match event {
         Event::AssetCreated { asset, code, name, decimals } => {
@@ -355,6 +355,12 @@ fn write_reference(event: &Event, w: &mut Writer<'_>) {
             w.u32(account.0);
             write_amount(*asset, amount.0, w);
         }
+        _ => {}
+    }
+}
+
+fn write_exchange(event: &Event, w: &mut Writer<'_>) {
+    match event {
         Event::ExchangeUpdated { rules } => {
             w.u8(10);
             w.exchange_rules(rules);

@@ -7,6 +7,7 @@ use tandem_core::command::Origin;
 use tandem_core::types::*;
 use tandem_core::{Broken, Core};
 
+#[allow(unused_imports, reason = "each test uses its part")]
 pub use commands::{command, opening, rules};
 
 /// xorshift64*, seeded: the same stream everywhere.
