@@ -1,8 +1,8 @@
 """The compiled engine: log, core and replica in one object. Only `tandem.platform.engine` imports it.
 
 Numbers are integers in minor units (see `spec/rules.md`); enums are their numbers from `engine/core/src/types.rs`
-(`tandem.domain.trading` names them). Every method may be called from any thread; none blocks on the disk. Queries
-read the replica, which never shows what is not durable.
+(`tandem.domain.trading` names them). Every method may be called from any thread; none of `Engine` blocks on the disk.
+Queries read a replica, which never shows what is not durable.
 """
 
 from typing import Any, final
@@ -20,8 +20,60 @@ class EngineError(Exception):
 class Overloaded(Exception):
     """The queue of commands is full; nothing was taken. Try again later."""
 
+class Replica:
+    """What can be asked of a state: `Engine` and `Follower` are some. There are no others."""
+
+    def check_order(
+        self,
+        account: int,
+        market: int,
+        side: int,
+        kind: int,
+        tif: int,
+        price: int,
+        qty: int,
+        quote_qty: int,
+        client_order_id: str,
+        stp: int,
+        strategy_id: int | None = None,
+        strategy_type: int | None = None,
+        terms: Terms | None = None,
+    ) -> int:
+        """The reject code a PlaceOrder would get now, or -1."""
+
+    def assets(self) -> list[Asset]: ...
+    def markets(self) -> list[Market]: ...
+    def accounts(self) -> list[Account]: ...
+    def account(self, account: int) -> Account | None: ...
+    def balances(self, account: int) -> list[tuple[int, int, int]]:
+        """(asset, free, locked) by asset id; only assets the account ever held."""
+
+    def depth(self, market: int, limit: int) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]]:
+        """(book version, bids, asks), best first, (price, quantity)."""
+
+    def best(self, market: int) -> tuple[int, int, int, int, int]:
+        """(book version, bid price, bid quantity, ask price, ask quantity); an empty side is 0, 0."""
+
+    def average_price(self, market: int) -> int | None: ...
+    def reference_price(self, market: int) -> tuple[int, int, int] | None:
+        """(0 set from outside or 1 computed, price or -1 for null, microseconds of the last change or trade); None:
+        there never was one."""
+
+    def exchange_rules(self) -> ExchangeRules: ...
+    def asset_limits(self, account: int) -> list[tuple[int, int]]:
+        """(asset, MAX_ASSET) by asset id; only those that have one."""
+
+    def sors(self) -> list[tuple[int, list[int], int]]:
+        """Smart order routing groups: (base asset, markets, the account between the books)."""
+
+    def funds(self) -> list[tuple[int, int, int, int, int]]:
+        """(asset, credited, debited, sum of free, sum of locked)."""
+
+    def digest(self) -> tuple[int, int]:
+        """(seq, digest)."""
+
 @final
-class Engine:
+class Engine(Replica):
     """One shard: `open` recovers it, the submit methods feed it, `poll` hands out what happened."""
 
     @staticmethod
@@ -33,6 +85,8 @@ class Engine:
         reserve_bytes: int = ...,
         queue_limit: int = ...,
         replay_from: int | None = ...,
+        keep_log: bool = ...,
+        hold_log: bool = ...,
     ) -> Engine:
         """Recovers (newest valid snapshot + tail) or creates the data directory. Events of the replayed tail come
         first from `poll`, in batches with `replayed` set; `snapshot_orders` are the open orders at the snapshot they
@@ -40,7 +94,10 @@ class Engine:
 
         `replay_from`: the last seq whose events the caller has (its slowest projection). The events then start at
         the newest snapshot that is not after it, which may be older than the one the state comes from. None: at the
-        newest snapshot."""
+        newest snapshot.
+
+        `keep_log` (the default): no segment of the log is ever deleted. Otherwise those go that two verified snapshots
+        cover; with `hold_log` only up to what `release_log` names, nothing before its first call."""
 
     # --- what recovery found
     def recovery(self) -> dict[str, Any]:
@@ -158,56 +215,7 @@ class Engine:
     def credit(self, account: int, asset: int, amount: int) -> int: ...
     def debit(self, account: int, asset: int, amount: int) -> int: ...
 
-    # --- queries
-    def check_order(
-        self,
-        account: int,
-        market: int,
-        side: int,
-        kind: int,
-        tif: int,
-        price: int,
-        qty: int,
-        quote_qty: int,
-        client_order_id: str,
-        stp: int,
-        strategy_id: int | None = None,
-        strategy_type: int | None = None,
-        terms: Terms | None = None,
-    ) -> int:
-        """The reject code a PlaceOrder would get now, or -1."""
-
-    def assets(self) -> list[Asset]: ...
-    def markets(self) -> list[Market]: ...
-    def accounts(self) -> list[Account]: ...
-    def account(self, account: int) -> Account | None: ...
-    def balances(self, account: int) -> list[tuple[int, int, int]]:
-        """(asset, free, locked) by asset id; only assets the account ever held."""
-
-    def depth(self, market: int, limit: int) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]]:
-        """(book version, bids, asks), best first, (price, quantity)."""
-
-    def best(self, market: int) -> tuple[int, int, int, int, int]:
-        """(book version, bid price, bid quantity, ask price, ask quantity); an empty side is 0, 0."""
-
-    def average_price(self, market: int) -> int | None: ...
-    def reference_price(self, market: int) -> tuple[int, int, int] | None:
-        """(0 set from outside or 1 computed, price or -1 for null, microseconds of the last change or trade); None:
-        there never was one."""
-
-    def exchange_rules(self) -> ExchangeRules: ...
-    def asset_limits(self, account: int) -> list[tuple[int, int]]:
-        """(asset, MAX_ASSET) by asset id; only those that have one."""
-
-    def sors(self) -> list[tuple[int, list[int], int]]:
-        """Smart order routing groups: (base asset, markets, the account between the books)."""
-
-    def funds(self) -> list[tuple[int, int, int, int, int]]:
-        """(asset, credited, debited, sum of free, sum of locked)."""
-
-    def digest(self) -> tuple[int, int]:
-        """(seq, digest)."""
-
+    # --- the node
     def stats(self) -> dict[str, int]:
         """Counters and gauges for /metrics: commands, batches, syncs, sync_ns_total, queue, last_seq, snapshot_seq,
         log_bytes, disk_full (0/1), findings (doubts that kept the journal from dropping old files), log_ahead_s (by how
@@ -222,6 +230,10 @@ class Engine:
     def snapshot(self) -> None:
         """Asks for a snapshot soon; it is written in the background."""
 
+    def release_log(self, seq: int) -> None:
+        """Whoever `hold_log` was for has everything up to this seq; a lower one than before changes nothing. What can
+        go then goes with the next snapshot."""
+
     def close(self) -> None:
         """Takes no more commands, finishes and syncs what was taken, stops the threads. Idempotent."""
 
@@ -235,6 +247,45 @@ class Engine:
     @staticmethod
     def inspect(path: str, from_seq: int = 1, limit: int = 1000) -> list[dict[str, Any]]:
         """Records readably: seq, time_us, offset, file, origin, command (name), fields."""
+
+@final
+class Follower(Replica):
+    """A replica of its own over a directory that an `Engine` may be writing to. It locks nothing and changes nothing.
+
+    It never shows what is not durable, so nothing that it has shown is taken back, whatever becomes of the writer: its
+    crash, its recovery and its restart are pauses. For one thread; queries may come from others and see the state
+    after a record, in the middle of a `poll` too."""
+
+    @staticmethod
+    def open(path: str, *, after_seq: int = ..., until_seq: int | None = ..., until_us: int | None = ...) -> Follower:
+        """The state exactly at `after_seq`, made of the newest usable snapshot not after it and the log; the caller
+        vouches that `after_seq` was durable. `until_seq`: the last record that `poll` returns. `until_us`: it returns
+        none that is later. Takes as long as the replay, without the GIL.
+
+        Raises EngineError when there is no log, when log and snapshots no longer reach back to `after_seq`, when it
+        lies beyond the log's end, and for damage."""
+
+    def poll(self, max_results: int = ..., timeout_ms: int = ...) -> list[Batch]:
+        """The results that follow, in log order, at most `max_results`; the state is then that after the last of them.
+        `number` is always 0, `balances` and `refused` are empty. Waits up to `timeout_ms`, without the GIL, for the
+        first. Empty: nothing new became durable, or `until_seq` or `until_us` is reached (then it does not wait).
+
+        Raises EngineError when the log is damaged (with file and offset), was deleted up to beyond this point, or is
+        another one now. What was read before is returned first. The text says what to do; polling again tries again."""
+
+    def durable_seq(self) -> int:
+        """The last seq that the writer has made known to be durable. Of a directory in which no exchange has run that
+        does so: `seq`."""
+
+    def open_orders(self) -> list[OpenOrder]: ...
+    def open_lists(self) -> list[OpenOrderList]: ...
+
+    cluster_id: str
+    """32 hexadecimal digits: whose log it is."""
+    seq: int
+    """Of the last command in the state."""
+    time_us: int
+    """Of the last command in the state; 0: there was none."""
 
 @final
 class Batch:

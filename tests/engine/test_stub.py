@@ -59,11 +59,15 @@ def test_a_constructor_takes_the_keywords_of_the_stub(name: str) -> None:
     assert {p.name for p in signature.parameters.values() if p.default is p.empty} == required
 
 
-@pytest.mark.parametrize("name", sorted(set(CLASSES["Engine"])))
-def test_a_method_of_the_engine_takes_the_arguments_of_the_stub(name: str) -> None:
-    method = CLASSES["Engine"][name]
+METHODS = [(cls, name) for cls in ("Replica", "Engine", "Follower") for name, method in CLASSES[cls].items() if method]
+
+
+@pytest.mark.parametrize(("cls", "name"), METHODS)
+def test_a_method_takes_the_arguments_of_the_stub(cls: str, name: str) -> None:
+    method = CLASSES[cls][name]
     assert method is not None
-    parameters = [p for p in inspect.signature(getattr(_engine.Engine, name)).parameters.values() if p.name != "self"]
+    compiled = getattr(getattr(_engine, cls), name)
+    parameters = [p for p in inspect.signature(compiled).parameters.values() if p.name != "self"]
     positional = [arg.arg for arg in method.args.args if arg.arg != "self"]
     assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == positional
     assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == [arg.arg for arg in method.args.kwonlyargs]
