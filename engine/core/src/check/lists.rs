@@ -56,6 +56,7 @@ fn check_need_price(order: &Waiting) -> Result<(), Broken> {
 impl Core {
     pub(super) fn check_lists(&self, locks: &mut Locks) -> Result<(), Broken> {
         let mut with_client_id = 0_usize;
+        let queued: BTreeSet<ListId> = self.lists.releases.iter().filter_map(list_of).collect();
         for (id, list) in &self.lists.by_id {
             ensure(*id == list.id && id.0 < self.lists.next, Broken::OrderList)?;
             if !list.client_list_id.is_empty() {
@@ -63,7 +64,7 @@ impl Core {
                 let found = self.lists.find_client(list.account, &list.client_list_id);
                 ensure(found == Some(*id), Broken::OrderList)?;
             }
-            self.check_list(list)?;
+            self.check_list(list, queued.contains(id))?;
             let market = self.known_market(list.market).map_err(|_| Broken::IdUnknown)?;
             let added = locks.add(&self.ledger.wallets, list.account.0, market.base, list.proceeds);
             added.ok_or(Broken::LocksNotOrders)?;
@@ -91,7 +92,7 @@ impl Core {
         ensure(order.lots > 0 && Some(order.locked) == need_of(market, order), Broken::LocksNotOrders)
     }
 
-    fn check_list(&self, list: &OrderList) -> Result<(), Broken> {
+    fn check_list(&self, list: &OrderList, is_queued: bool) -> Result<(), Broken> {
         let market = self.known_market(list.market).map_err(|_| Broken::IdUnknown)?;
         self.known_account(list.account).map_err(|_| Broken::IdUnknown)?;
         let known = list.orders().fold(0, |bits, order| bits | list.bit(order));
@@ -106,23 +107,9 @@ impl Core {
                 pending |= list.bit(order);
             }
         }
-        self.check_stage(list, known, pending)?;
+        check_stage(list, is_queued, known, pending)?;
         ensure(list.proceeds == 0 || (pending != 0 && list.kind.pays_pending()), Broken::LocksNotOrders)?;
         self.check_list_locks(market, list)
-    }
-
-    /// Pending orders are all there until their working order is filled and their list is released.
-    fn check_stage(&self, list: &OrderList, known: u8, pending: u8) -> Result<(), Broken> {
-        let working = list.working().map_or(0, |order| list.bit(order));
-        let is_queued = self.lists.releases.contains(&Release::List(list.id));
-        let waits_for_working = list.open & working != 0;
-        let all_but_working = known & !working;
-        let is_legal = if waits_for_working || is_queued {
-            working != 0 && pending == all_but_working && waits_for_working != is_queued
-        } else {
-            pending == 0
-        };
-        ensure(is_legal, Broken::OrderState)
     }
 
     fn check_list_locks(&self, market: &Market, list: &OrderList) -> Result<(), Broken> {
@@ -173,6 +160,26 @@ impl Core {
         let all = self.markets.iter().fold(0_usize, |sum, market| sum.saturating_add(of_market(market)));
         ensure(all == fired.len(), Broken::OrderState)
     }
+}
+
+const fn list_of(release: &Release) -> Option<ListId> {
+    match release {
+        Release::List(list) => Some(*list),
+        Release::Order(..) => None,
+    }
+}
+
+/// Pending orders are all there until their working order is filled and their list is released.
+fn check_stage(list: &OrderList, is_queued: bool, known: u8, pending: u8) -> Result<(), Broken> {
+    let working = list.working().map_or(0, |order| list.bit(order));
+    let waits_for_working = list.open & working != 0;
+    let all_but_working = known & !working;
+    let is_legal = if waits_for_working || is_queued {
+        working != 0 && pending == all_but_working && waits_for_working != is_queued
+    } else {
+        pending == 0
+    };
+    ensure(is_legal, Broken::OrderState)
 }
 
 fn leg_of(market: &Market, list: ListId, id: OrderId) -> Result<Leg<'_>, Broken> {
