@@ -8,8 +8,10 @@
 
 mod support;
 
-use support::{Random, apply_all, snapshot, stream};
-use tandem_core::types::TimeUs;
+use support::{Random, apply_all, opening, snapshot, stream};
+use tandem_core::command::{Command, Origin, PlaceOrder};
+use tandem_core::event::Event;
+use tandem_core::types::*;
 use tandem_core::{Core, SnapshotError};
 
 fn a_core(seed: u64, len: usize) -> Core {
@@ -108,4 +110,73 @@ fn forged_lengths_and_garbage_never_panic() {
         }
         let _ = Core::restore(&forged(damaged));
     }
+}
+
+/// One trade fires more stop orders than one command carries out.
+fn with_releases_left() -> Core {
+    let mut random = Random::new(1);
+    let mut core = Core::new();
+    let mut events = Vec::new();
+    let mut apply = |command: &Command| {
+        events.clear();
+        let (seq, time) = (Seq(core.seq().0 + 1), TimeUs(core.time().0 + 1));
+        core.apply_command(seq, time, Origin::default(), command, &mut events).unwrap();
+        assert!(!matches!(events[0], Event::Rejected { .. }), "{command:?}: {events:?}");
+    };
+    for mut command in opening(&mut random) {
+        if let Command::CreateMarket { rules, .. } = &mut command {
+            let (tick_size, lot_size, qty) = (rules.tick_size, rules.lot_size, Qty(0));
+            **rules = support::rules(&mut random);
+            (rules.tick_size, rules.lot_size, rules.qty_min, rules.qty_max) = (tick_size, lot_size, qty, qty);
+            (rules.min_notional, rules.notional, rules.percent_price, rules.price_range) = (None, None, None, None);
+            (rules.max_num_orders, rules.max_num_algo_orders, rules.max_position) = (0, 0, Amount(0));
+            (rules.market_qty_max, rules.market_lot_size) = (qty, qty);
+            (rules.kinds, rules.features, rules.permissions) = (127, 511, PERMISSION_SPOT);
+        }
+        apply(&command);
+    }
+    let place = |account, side, kind, price, stop_price| {
+        let terms = Terms { stop_price: Price(stop_price), ..Terms::default() };
+        Command::PlaceOrder(PlaceOrder {
+            account: AccountId(account),
+            market: MarketId(0),
+            side,
+            kind,
+            tif: TimeInForce::Gtc,
+            price: Price(price),
+            qty: Qty(20),
+            quote_qty: Amount(0),
+            client_order_id: ClientOrderId::EMPTY,
+            stp: None,
+            strategy_id: None,
+            strategy_type: None,
+            terms: (stop_price > 0).then(|| Box::new(terms)),
+        })
+    };
+    for _ in 0..2 * RELEASES_MAX + 50 {
+        apply(&place(1, Side::Sell, OrderKind::StopLossLimit, 101_000, 101_500));
+    }
+    apply(&place(2, Side::Buy, OrderKind::Limit, 101_400, 0));
+    apply(&place(3, Side::Sell, OrderKind::Limit, 101_400, 0));
+    core
+}
+
+#[test]
+fn what_is_left_to_release_survives() {
+    let mut core = with_releases_left();
+    assert_eq!(core.releases(), RELEASES_MAX + 50);
+    let bytes = snapshot(&core);
+    let mut restored = Core::restore(&bytes).unwrap();
+    assert_eq!(snapshot(&restored), bytes);
+    let mut events = Vec::new();
+    for core in [&mut core, &mut restored] {
+        for left in [50, 0] {
+            let (seq, time) = (Seq(core.seq().0 + 1), core.time());
+            core.apply_command(seq, time, Origin::default(), &Command::RunReleases, &mut events).unwrap();
+            assert_eq!(core.releases(), left);
+            core.check().unwrap();
+        }
+    }
+    assert_eq!(core.digest(), restored.digest());
+    assert_eq!(snapshot(&core), snapshot(&restored));
 }
