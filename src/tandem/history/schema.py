@@ -230,7 +230,8 @@ fills = Table(
     Index("fills_by_time", "account", "market", "time_us", "trade_id", **_only(IS_TRADE)),
     Index("allocations_by_time", "account", "market", "time_us", "allocation_id", **_only(IS_ALLOCATION)),
     Index("allocations_by_id", "account", "market", "allocation_id", **_only(IS_ALLOCATION)),
-    Index("fills_by_order", "order_id", "seq"),
+    Index("fills_by_order", "order_id", "trade_id", **_only(IS_TRADE)),
+    Index("allocations_by_order", "order_id", "allocation_id", **_only(IS_ALLOCATION)),
     comment="One side of a trade each; of a routed order its allocations.",
     **_grows("time_us"),
 )
@@ -327,6 +328,7 @@ prevented_matches = Table(
     PrimaryKeyConstraint("market", "id", name="prevented_matches_pk"),
     Index("prevented_by_taker", "taker_order", "id"),
     Index("prevented_by_maker", "maker_order", "id"),
+    Index("prevented_by_maker_market", "maker_market", "id"),
 )
 
 candles = Table(

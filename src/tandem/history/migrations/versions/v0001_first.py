@@ -185,10 +185,11 @@ def _fills() -> None:
         **_grows("time_us"),
     )
     op.create_index("allocations_by_id", "fills", ["account", "market", "allocation_id"], **_only("allocation_id >= 0"))
+    op.create_index("allocations_by_order", "fills", ["order_id", "allocation_id"], **_only("allocation_id >= 0"))
     op.create_index(
         "allocations_by_time", "fills", ["account", "market", "time_us", "allocation_id"], **_only("allocation_id >= 0")
     )
-    op.create_index("fills_by_order", "fills", ["order_id", "seq"])
+    op.create_index("fills_by_order", "fills", ["order_id", "trade_id"], **_only("trade_id >= 0"))
     op.create_index("fills_by_time", "fills", ["account", "market", "time_us", "trade_id"], **_only("trade_id >= 0"))
 
 
@@ -287,6 +288,7 @@ def _prevented_matches() -> None:
         sa.PrimaryKeyConstraint("market", "id", name="prevented_matches_pk"),
     )
     op.create_index("prevented_by_maker", "prevented_matches", ["maker_order", "id"])
+    op.create_index("prevented_by_maker_market", "prevented_matches", ["maker_market", "id"])
     op.create_index("prevented_by_taker", "prevented_matches", ["taker_order", "id"])
 
 
