@@ -3,6 +3,7 @@
 import msgspec
 
 from tandem.platform.engine import ListAccepted, ListClosed, OpenOrderList, OrderAccepted, Result
+from tandem.trading.records import Gone
 from tandem.trading.retention import COMPACT_ABOVE, FairShare
 
 
@@ -17,19 +18,22 @@ class OrderList(msgspec.Struct, eq=False, gc=False):
     accepted_us: int
     order_ids: list[int]
     client_ids: list[str]
-    """Of its orders, as amended but not as canceled; empty for one that ended before the snapshot."""
+    """Of its orders, as amended but not as canceled; empty for one that ended before the snapshot, until `recall`."""
     is_open: bool = True
+    closed_us: int = -1
+    """-1: open, or not asked for from SQL."""
 
 
 class AccountLists:
     """One account's lists. `rows` rise by id and by time."""
 
-    __slots__ = ("by_client_id", "forgotten", "open", "rows")
+    __slots__ = ("by_client_id", "forgotten", "gone", "open", "rows")
 
     def __init__(self) -> None:
         self.rows: list[OrderList] = []
         """Open and ended; forgotten ones stay until `forgotten` makes removing them worth it."""
         self.forgotten = 0
+        self.gone = Gone()
         self.open: dict[int, OrderList] = {}
         self.by_client_id: dict[str, OrderList] = {}
         """The open list with that id, or else the latest."""
@@ -80,9 +84,10 @@ class OrderLists:
         renamed.client_ids[renamed.order_ids.index(order_id)] = client_id
         return renamed
 
-    def close(self, event: ListClosed) -> OrderList:
+    def close(self, event: ListClosed, time_us: int) -> OrderList:
         closed = self.by_id[event.list_id]
         closed.is_open = False
+        closed.closed_us = time_us
         del self.accounts[closed.account].open[closed.id]
         self._ended.add(closed.account, closed)
         return closed
@@ -102,6 +107,7 @@ class OrderLists:
         holder = self.accounts[account]
         if holder.by_client_id.get(order_list.client_id) is order_list:
             del holder.by_client_id[order_list.client_id]
+        holder.gone.add(order_list.accepted_us, order_list.closed_us)
         holder.forgotten += 1
         if holder.forgotten > COMPACT_ABOVE and holder.forgotten * 2 > len(holder.rows):
             holder.rows = [row for row in holder.rows if row.id in self.by_id]

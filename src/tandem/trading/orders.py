@@ -1,13 +1,14 @@
 """Orders, lists, trades, allocations and prevented matches of every account, as the engine's events tell them.
 
 Open orders and lists are all here. Closed ones, and what was traded, prevented and amended, are a bounded memory that
-starts at the snapshot the process recovered from; older history is not kept here.
+starts at the snapshot the process recovered from; what is older has to be asked of the past (`tandem.trading.past`).
 """
 
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from tandem.domain.history import NEVER_US
 from tandem.domain.trading import OrderState
 from tandem.platform.engine import (
     Allocated,
@@ -60,7 +61,7 @@ class OrderView:
 
     Memory: closed orders, trades and prevented matches are bounded over all accounts (200,000, 200,000 and 20,000
     unless said otherwise), and so are ended lists, allocations and amendments (20,000 each), shared by `FairShare`.
-    A forgotten order is as unknown as one that never was. `limiter` is told of each order's first fill.
+    What is not here any more is older than what `Gone` says. `limiter` is told of each order's first fill.
     """
 
     def __init__(
@@ -85,6 +86,14 @@ class OrderView:
         self._prevented = FairShare(prevented_limit, self._forget_prevented, floor=floor)
         self._allocations = FairShare(rare_limit, self._forget_allocation, floor=floor)
         self._amends = FairShare(rare_limit, self._forget_amendment, floor=floor)
+        self.start_seq: int = client.engine.recovery()["events_from_seq"]
+        """Where the events begin that this is told."""
+        self.start_us = NEVER_US if self.start_seq else -1
+        """What was placed later was told here."""
+        self.seq = self.start_seq
+        """What this was told up to."""
+        self.unsure: dict[int, int] = {}
+        """Orders of the snapshot of which something is not known until `recall`: id to what was filled then."""
         self._apply: dict[type, Callable[[Any, Result], None]] = {
             OrderAccepted: self._accept,
             OrderReleased: self._release,
@@ -121,6 +130,10 @@ class OrderView:
 
     def on_batch(self, batch: Batch) -> None:
         apply = self._apply
+        if batch.results:
+            self.seq = batch.results[-1].seq
+            if self.start_us == NEVER_US:
+                self.start_us = batch.results[0].time_us
         for result in batch.results:
             for event in result.events:
                 handle = apply.get(type(event))
@@ -142,6 +155,8 @@ class OrderView:
         if extra is not None:
             extra.working_us = opened.working_us
             extra.trailing_us = opened.trailing_us
+        if order.prevented or (extra is not None and extra.used_sor):
+            self.unsure[order.id] = order.filled
         self._file(order)
 
     def _accept(self, event: OrderAccepted, result: Result) -> None:
@@ -253,14 +268,15 @@ class OrderView:
         trade_id, market, time_us = event.trade_id, event.market, result.time_us
         price, qty, amount = event.price, event.qty, event.quote_amount
         if not event.is_routed:
-            fee, asset = event.taker_fee, event.taker_fee_asset
-            took = Fill(trade_id, taker, market, time_us, side, False, price, qty, amount, fee, asset)
-            self._fill(self.by_id[taker], took, event.taker_left, result)
-        fee, asset = event.maker_fee, event.maker_fee_asset
-        made = Fill(trade_id, maker, market, time_us, 1 - side, True, price, qty, amount, fee, asset)
-        self._fill(self.by_id[maker], made, event.maker_left, result)
+            order, fee, asset = self.by_id[taker], event.taker_fee, event.taker_fee_asset
+            took = Fill(trade_id, taker, market, time_us, side, False, price, qty, amount, fee, asset, order.list_id)
+            self._fill(order, took, event.taker_left, result)
+        order, fee, asset = self.by_id[maker], event.maker_fee, event.maker_fee_asset
+        made = Fill(trade_id, maker, market, time_us, 1 - side, True, price, qty, amount, fee, asset, order.list_id)
+        self._fill(order, made, event.maker_left, result)
 
     def _allocate(self, event: Allocated, result: Result) -> None:
+        order = self.by_id[event.order_id]
         allocation = Allocation(
             -1,
             event.order_id,
@@ -273,9 +289,10 @@ class OrderView:
             event.quote_amount,
             event.fee,
             event.fee_asset,
+            order.list_id,
             event.allocation_id,
         )
-        self._fill(self.by_id[event.order_id], allocation, event.left, result)
+        self._fill(order, allocation, event.left, result)
 
     def _fill(self, order: Order, fill: Fill, left: int, result: Result) -> None:
         if self._limiter is not None and not order.filled:
@@ -304,11 +321,11 @@ class OrderView:
     def _prevent(self, event: SelfTradePrevented, result: Result) -> None:
         taker, maker = self.by_id[event.taker_order], self.by_id[event.maker_order]
         group = -1 if event.trade_group is None else event.trade_group
-        match = PreventedMatch(event, event.market, result.time_us, group)
+        match = PreventedMatch(event, event.market, result.time_us, group, result.seq)
         taker.blotter.prevented.append(match)
         self._prevented.add(taker.account, match)
         if maker.blotter is not taker.blotter:
-            seen = PreventedMatch(event, event.maker_market, result.time_us, group)
+            seen = PreventedMatch(event, event.maker_market, result.time_us, group, result.seq)
             maker.blotter.prevented.append(seen)
             self._prevented.add(maker.account, seen)
         if event.taker_prevented:
@@ -362,7 +379,7 @@ class OrderView:
             self.observer.list_accepted(accepted, result)
 
     def _close_list(self, event: ListClosed, result: Result) -> None:
-        closed = self.lists.close(event)
+        closed = self.lists.close(event, result.time_us)
         if event.account in self.watched:
             assert self.observer is not None
             self.observer.list_closed(closed, result)
@@ -394,6 +411,7 @@ class OrderView:
         for client_id in (order.client_id, order.orig_client_id):
             if blotter.by_client_id.get(client_id) is order:
                 del blotter.by_client_id[client_id]
+        blotter.orders_gone.add(order.accepted_us, order.updated_us)
         blotter.forgotten += 1
         if blotter.forgotten > COMPACT_ABOVE and blotter.forgotten * 2 > len(blotter.rows):
             blotter.rows = [row for row in blotter.rows if row.id in self.by_id]
@@ -401,18 +419,24 @@ class OrderView:
 
     def _forget_fill(self, account: int, fill: Fill) -> None:
         blotter = self.accounts[account].blotters[fill.market]
+        blotter.fills_gone.add(fill.time_us, fill.time_us)
         blotter.first_fill += 1
         if blotter.first_fill > COMPACT_ABOVE and blotter.first_fill * 2 > len(blotter.fills):
             del blotter.fills[: blotter.first_fill]
             blotter.first_fill = 0
 
     def _forget_prevented(self, account: int, match: PreventedMatch) -> None:
-        del self.accounts[account].blotters[match.market].prevented[0]
+        blotter = self.accounts[account].blotters[match.market]
+        blotter.prevented_gone.add(match.time_us, match.time_us)
+        del blotter.prevented[0]
 
     def _forget_allocation(self, account: int, allocation: Allocation) -> None:
-        del self.accounts[account].blotters[allocation.market].allocations[0]
+        blotter = self.accounts[account].blotters[allocation.market]
+        blotter.allocations_gone.add(allocation.time_us, allocation.time_us)
+        del blotter.allocations[0]
 
-    def _forget_amendment(self, _account: int, amendment: Amendment) -> None:
+    def _forget_amendment(self, account: int, amendment: Amendment) -> None:
+        self.accounts[account].amendments_gone.add(amendment.time_us, amendment.time_us)
         order = self.by_id.get(amendment.order_id)
         if order is not None and order.extra is not None and order.extra.amends:
             del order.extra.amends[0]

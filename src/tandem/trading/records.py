@@ -63,7 +63,7 @@ class Extra(msgspec.Struct, gc=False):
     working_us: int = -1
     """Since when it works; -1: it does not, or never did."""
     amends: list[Amendment] | None = None
-    """Oldest first; those before the snapshot, and the oldest when there are many, are not known."""
+    """Oldest first; those before the snapshot, and the oldest when there are many, are not here."""
 
 
 class Order(msgspec.Struct, eq=False, gc=False):
@@ -123,6 +123,8 @@ class Fill(msgspec.Struct, eq=False, gc=False):
     quote_amount: int
     fee: int
     fee_asset: int
+    list_id: int
+    """Of its order; -1: in none."""
 
 
 class Allocation(Fill):
@@ -140,14 +142,29 @@ class PreventedMatch(msgspec.Struct, eq=False, gc=False):
     time_us: int
     trade_group: int
     """-1: none."""
+    seq: int
+
+
+class Gone(msgspec.Struct, eq=False, gc=False):
+    """What memory has let go of some rows. All that were placed later than `placed_us` are there."""
+
+    placed_us: int = -1
+    """-1: nothing."""
+    changed_us: int = -1
+    """When the last of them to change did."""
+
+    def add(self, placed_us: int, changed_us: int) -> None:
+        self.placed_us = max(self.placed_us, placed_us)
+        self.changed_us = max(self.changed_us, changed_us)
 
 
 class AccountOrders:
     """One account's blotters by market."""
 
-    __slots__ = ("blotters", "updated_us")
+    __slots__ = ("amendments_gone", "blotters", "updated_us")
 
     def __init__(self) -> None:
+        self.amendments_gone = Gone()
         self.blotters: dict[int, Blotter] = {}
         self.updated_us = 0
         """When an event last touched the account; 0: not since the snapshot."""
@@ -160,13 +177,17 @@ class Blotter:
     __slots__ = (
         "account",
         "allocations",
+        "allocations_gone",
         "by_client_id",
         "fills",
+        "fills_gone",
         "first_fill",
         "forgotten",
         "market",
         "open",
+        "orders_gone",
         "prevented",
+        "prevented_gone",
         "rows",
     )
 
@@ -179,8 +200,12 @@ class Blotter:
         self.rows: list[Order] = []
         """Open and closed; forgotten orders stay until `forgotten` makes removing them worth it."""
         self.forgotten = 0
+        self.orders_gone = Gone()
         self.fills: list[Fill] = []
         self.first_fill = 0
         """Fills before this index are forgotten."""
+        self.fills_gone = Gone()
         self.allocations: list[Allocation] = []
+        self.allocations_gone = Gone()
         self.prevented: list[PreventedMatch] = []
+        self.prevented_gone = Gone()
