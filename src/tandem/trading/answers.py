@@ -233,8 +233,9 @@ def placed(
     conditional = _strategy(accepted)
     if extra is not None:
         conditional += _placed_extra(accepted.kind, extra, outcome, listing, show_time)
-    if outcome.matches:
+    if outcome.prevented:
         conditional += _prevention(outcome.last_match_id, listing.show_qty(outcome.prevented))
+    if outcome.matches:
         conditional += f',"preventedMatches":[{",".join(outcome.matches)}]'
         if outcome.trade_group is not None:
             conditional += f',"tradeGroupId":{outcome.trade_group}'
