@@ -43,11 +43,9 @@ impl Core {
             None => orders.find_client(account, client),
         };
         let place = place.ok_or(RejectCode::OrderUnknown)?;
-        let (_, owner, own_id) = orders.names(place).ok_or(RejectCode::OrderUnknown)?;
-        if owner != account || (!client.is_empty() && own_id != *client) {
-            return Err(RejectCode::OrderUnknown);
-        }
-        Ok(place)
+        // Found by its client order id it is the account's own.
+        let is_it = order.is_none() || orders.is_named(place, account, client);
+        if is_it { Ok(place) } else { Err(RejectCode::OrderUnknown) }
     }
 
     pub(crate) fn cancel_all(

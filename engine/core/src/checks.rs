@@ -88,6 +88,8 @@ pub(crate) const fn state_at_once(kind: OrderKind) -> OrderState {
 pub(crate) struct Judge<'a> {
     pub(crate) core: &'a Core,
     pub(crate) order: &'a PlaceOrder,
+    /// The order's.
+    terms: Option<&'a Terms>,
     pub(crate) account: &'a Account,
     pub(crate) wallet: &'a Wallet,
     pub(crate) market: &'a Market,
@@ -114,7 +116,7 @@ impl Core {
         let account = self.accounts.get(order.account.0 as usize).ok_or(RejectCode::AccountUnknown)?;
         let wallet = self.ledger.wallet(order.account).ok_or(RejectCode::AccountUnknown)?;
         let market = self.markets.get(order.market.0 as usize).ok_or(RejectCode::MarketUnknown)?;
-        Ok(Judge { core: self, order, account, wallet, market, occasion })
+        Ok(Judge { core: self, order, terms: order.terms.as_deref(), account, wallet, market, occasion })
     }
 
     /// Checks 2 and 3: whether an account may place anything in a market now.
@@ -133,8 +135,25 @@ impl Core {
     }
 
     /// Check 17, for what is to be placed in one command.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn judge_counts(&self, wallet: &Wallet, market: &Market, more: Counts) -> Result<(), RejectCode> {
+        let (rules, all) = (&market.rules, &self.exchange.rules);
+        let is_special = more.algos | more.icebergs | more.lists != 0;
+        let bounds_of_all =
+            all.max_num_orders | all.max_num_algo_orders | all.max_num_iceberg_orders | all.max_num_order_lists;
+        if is_special || bounds_of_all != 0 {
+            return self.judge_all_counts(wallet, market, more);
+        }
+        if rules.max_num_orders != 0
+            && wallet.counts(market.id).orders.saturating_add(more.orders) > rules.max_num_orders
+        {
+            return Err(RejectCode::MaxNumOrdersReached);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn judge_all_counts(&self, wallet: &Wallet, market: &Market, more: Counts) -> Result<(), RejectCode> {
         let rules = &market.rules;
         let bounds = CountBounds {
             orders: rules.max_num_orders,
@@ -149,14 +168,6 @@ impl Core {
             ],
         };
         filters::counts(&bounds, wallet.counts(market.id), more)?;
-        let rules = &self.exchange.rules;
-        let bounds =
-            [rules.max_num_orders, rules.max_num_algo_orders, rules.max_num_iceberg_orders, rules.max_num_order_lists];
-        if bounds == [0; 4] { Ok(()) } else { self.judge_counts_of_all(wallet, more) }
-    }
-
-    #[cold]
-    fn judge_counts_of_all(&self, wallet: &Wallet, more: Counts) -> Result<(), RejectCode> {
         let rules = &self.exchange.rules;
         let bounds = CountBounds {
             orders: rules.max_num_orders,
@@ -180,7 +191,7 @@ impl Judge<'_> {
     pub(crate) fn form(&self) -> Result<SelfTradePrevention, RejectCode> {
         let (order, rules) = (self.order, &self.market.rules);
         Core::judge_access(self.account, self.market)?;
-        let goes_together = match &order.terms {
+        let goes_together = match self.terms {
             None => self.is_plain_whole(),
             Some(terms) => self.is_special_whole(terms),
         };
@@ -190,7 +201,7 @@ impl Judge<'_> {
         if rules.kinds & kind_bit(order.kind) == 0 {
             return Err(RejectCode::OrderKindNotSupported);
         }
-        if order.terms.is_some() || order.quote_qty.0 > 0 {
+        if self.terms.is_some() || order.quote_qty.0 > 0 {
             self.features()?;
         }
         let mode = order.stp.unwrap_or(rules.stp_default);
@@ -262,7 +273,7 @@ impl Judge<'_> {
     #[cold]
     fn features(&self) -> Result<(), RejectCode> {
         let (order, market) = (self.order, self.market);
-        let terms = order.terms.as_deref().copied().unwrap_or_default();
+        let terms = self.terms.copied().unwrap_or_default();
         let wanted = [
             (terms.iceberg_qty.0 > 0, Feature::Iceberg, RejectCode::IcebergNotSupported),
             (terms.trailing_delta > 0, Feature::Trailing, RejectCode::TrailingNotSupported),
@@ -291,7 +302,7 @@ impl Judge<'_> {
     pub(crate) fn size(&self) -> Result<Size, RejectCode> {
         let (order, market) = (self.order, self.market);
         let mut size = Size::default();
-        match order.terms.as_deref() {
+        match self.terms {
             None if order.price.0 > 0 => size.ticks = filters::price_filter(market, order.price)?,
             None => {}
             Some(terms) => self.prices(terms, &mut size)?,
@@ -303,7 +314,7 @@ impl Judge<'_> {
         if !self.occasion.is_unsized {
             self.quantity(&mut size)?;
         }
-        if let Some(terms) = order.terms.as_deref().filter(|terms| terms.trailing_delta > 0) {
+        if let Some(terms) = self.terms.filter(|terms| terms.trailing_delta > 0) {
             filters::trailing_delta(market, order, terms)?;
         }
         if !self.occasion.is_unsized {
@@ -351,7 +362,7 @@ impl Judge<'_> {
         let (order, market) = (self.order, self.market);
         if order.qty.0 > 0 {
             size.lots = filters::lot_size(market, order.qty)?;
-            if let Some(terms) = order.terms.as_deref().filter(|terms| terms.iceberg_qty.0 > 0) {
+            if let Some(terms) = self.terms.filter(|terms| terms.iceberg_qty.0 > 0) {
                 filters::iceberg(market, order.qty, terms.iceberg_qty)?;
             }
         }
@@ -375,7 +386,7 @@ impl Judge<'_> {
             if size.ticks > 0 {
                 return Some(market.quote_amount(size.ticks, size.lots));
             }
-            let stop_price = order.terms.as_deref().map(|terms| terms.stop_price).filter(|price| price.0 > 0)?;
+            let stop_price = self.terms.map(|terms| terms.stop_price).filter(|price| price.0 > 0)?;
             return market.notional_rounded_down(stop_price, order.qty);
         }
         if order.quote_qty.0 > 0 {
@@ -395,7 +406,7 @@ impl Judge<'_> {
     /// What it counts as.
     #[inline(always)]
     pub(crate) fn counts(&self) -> Counts {
-        let is_iceberg = self.order.terms.as_deref().is_some_and(|terms| terms.iceberg_qty.0 > 0);
+        let is_iceberg = self.terms.is_some_and(|terms| terms.iceberg_qty.0 > 0);
         let algos = u32::from(self.order.kind.is_contingent());
         Counts { orders: 1, algos, icebergs: u32::from(is_iceberg), lists: 0 }
     }
@@ -443,8 +454,9 @@ impl Judge<'_> {
         }
     }
 
+    #[cold]
     fn trigger(&self) -> Result<(), RejectCode> {
-        let stop_price = self.order.terms.as_deref().map(|terms| terms.stop_price).filter(|price| price.0 > 0);
+        let stop_price = self.terms.map(|terms| terms.stop_price).filter(|price| price.0 > 0);
         let (Some(stop_price), Some(last)) = (stop_price, self.market.last_price) else { return Ok(()) };
         let is_above = self.order.kind.triggers_above(self.order.side);
         let fires = if is_above { last >= stop_price } else { last <= stop_price };
@@ -492,7 +504,7 @@ impl Judge<'_> {
     }
 
     fn is_routed(&self) -> bool {
-        self.order.terms.as_deref().is_some_and(|terms| terms.use_sor)
+        self.terms.is_some_and(|terms| terms.use_sor)
     }
 
     fn walker(&self, mode: SelfTradePrevention) -> Walker<'_> {
@@ -510,7 +522,7 @@ impl Judge<'_> {
     #[cold]
     pub(crate) fn wait(&self, mode: SelfTradePrevention, size: Size) -> Result<(Ready, Need), RejectCode> {
         let (order, market) = (self.order, self.market);
-        let stop_price = order.terms.as_deref().map_or(Price(0), |terms| terms.stop_price);
+        let stop_price = self.terms.map_or(Price(0), |terms| terms.stop_price);
         let need_price = match order.side {
             Side::Sell => Price(0),
             Side::Buy => [order.price, stop_price]

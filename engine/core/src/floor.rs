@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::lists::Lists;
 use crate::market::Market;
-use crate::orders::Place;
+use crate::orders::{NO_EXTRA, Place};
 use crate::types::{AccountId, AssetId, ClientOrderId, CloseReason, CloseStatus, MarketId, OrderId, Qty, Side, TimeUs};
 use crate::view::Account;
 
@@ -175,7 +175,19 @@ impl Floor<'_> {
     }
 
     /// Ends an open order, and what that means for its list.
+    #[inline]
     pub(crate) fn end_order(&mut self, place: Place, end: End) -> Result<(), Broken> {
+        if let Place::Book(handle) = place
+            && self.market.orders.get(handle).is_some_and(|order| order.extra == NO_EXTRA)
+        {
+            let maker = self.maker_at(handle)?;
+            return self.close_maker(maker, maker.lots, end);
+        }
+        self.end_special_order(place, end)
+    }
+
+    #[cold]
+    fn end_special_order(&mut self, place: Place, end: End) -> Result<(), Broken> {
         let list = self.market.orders.list_of(place);
         let (id, ..) = self.market.orders.names(place).ok_or(Broken::OrderIndex)?;
         self.close_alone(place, end)?;

@@ -108,7 +108,7 @@ impl Core {
         }
         for (seat, member) in seats.iter().zip(members) {
             if member.stage == Stage::Working {
-                let (order, ready) = (member.order, *member.ready);
+                let (order, ready) = (member.order, member.ready);
                 let incoming = Incoming { order, id: member.id, ready, seat: Some(*seat), list: Some(id) };
                 self.work(&incoming, events)?;
             }

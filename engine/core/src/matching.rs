@@ -23,7 +23,7 @@ use crate::waiting::Extra;
 pub(crate) struct Incoming<'a> {
     pub(crate) order: &'a PlaceOrder,
     pub(crate) id: OrderId,
-    pub(crate) ready: Ready,
+    pub(crate) ready: &'a Ready,
     /// Its place in the table of waiting orders, if it was open before or is in a list.
     pub(crate) seat: Option<u32>,
     pub(crate) list: Option<ListId>,
@@ -127,9 +127,9 @@ impl Taker {
 }
 
 impl Floor<'_> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn taker(&self, incoming: &Incoming<'_>) -> Result<Taker, Broken> {
-        let (order, ready) = (incoming.order, &incoming.ready);
+        let (order, ready) = (incoming.order, incoming.ready);
         let account = self.accounts.get(order.account.0 as usize).ok_or(Broken::IdUnknown)?;
         Ok(Taker {
             order_id: incoming.id,
@@ -155,7 +155,7 @@ impl Floor<'_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn match_taker(&mut self, taker: &mut Taker) -> Result<(), Broken> {
         let maker_side = taker.side.opposite();
         while taker.left > 0 && !taker.is_closed {
@@ -186,7 +186,7 @@ impl Floor<'_> {
         self.accounts.get(owner as usize).is_some_and(|account| account.trade_group == taker.group)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill(&mut self, taker: &mut Taker, maker: Maker) -> Result<(), Broken> {
         let lots = taker.left.min(maker.lots);
         let qty = self.market.qty(lots);
@@ -374,7 +374,7 @@ impl Floor<'_> {
     }
 
     /// Ends the matching: money, then what is left of the incoming order, then its list.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&mut self, incoming: &Incoming<'_>, mut taker: Taker) -> Result<(), Broken> {
         if taker.filled > 0 {
             self.settle_taker(&taker)?;
@@ -411,7 +411,7 @@ impl Floor<'_> {
     }
 
     /// Moves what the fills left to move: the taker's money and all fees.
-    #[inline]
+    #[inline(always)]
     fn settle_taker(&mut self, taker: &Taker) -> Result<(), Broken> {
         let base = u128::from(self.market.qty(taker.filled).0);
         let (gives, gets, given, got) = match taker.side {
@@ -437,7 +437,7 @@ impl Floor<'_> {
     }
 
     /// What is left of the incoming order rests or expires. Whether it rests.
-    #[inline]
+    #[inline(always)]
     fn end_taker(&mut self, incoming: &Incoming<'_>, taker: &mut Taker) -> Result<bool, Broken> {
         match (incoming.order.kind.works_as(), incoming.order.tif) {
             (OrderKind::Market, _) => self.close_taker(taker, End::expired(CloseReason::InsufficientLiquidity)),
@@ -454,7 +454,7 @@ impl Floor<'_> {
 
     #[inline]
     fn rest(&mut self, incoming: &Incoming<'_>, taker: &Taker) -> Result<(), Broken> {
-        let (order, ready) = (incoming.order, &incoming.ready);
+        let (order, ready) = (incoming.order, incoming.ready);
         let (asset, amount) = self.locked_for(taker.side, ready.ticks, taker.left);
         let wallet = self.ledger.wallet_mut(taker.account)?;
         wallet.entry(asset)?.lock(amount)?;
@@ -487,7 +487,7 @@ impl Floor<'_> {
     /// Puts an order into the book that is not plain, or that has a seat among the waiting ones.
     #[cold]
     fn rest_special(&mut self, incoming: &Incoming<'_>, taker: &Taker, mut resting: Resting) -> Result<(), Broken> {
-        let (order, ready) = (incoming.order, &incoming.ready);
+        let (order, ready) = (incoming.order, incoming.ready);
         let terms = order.terms.as_deref().copied().unwrap_or_default();
         let part = self.market.part(&terms);
         let shown = if part == 0 { taker.left } else { part.min(taker.left) };

@@ -222,6 +222,21 @@ impl Orders {
         }
     }
 
+    /// Whether an open order is of this account and, where one is given, has this client order id.
+    #[inline]
+    pub(crate) fn is_named(&self, place: Place, account: AccountId, client: &ClientOrderId) -> bool {
+        let is_it = |owner: u32, own: &ClientOrderId| owner == account.0 && (client.is_empty() || own == client);
+        match place {
+            Place::Book(handle) => {
+                let owner = self.book.get(handle).map(|maker| maker.owner);
+                owner.zip(self.get(handle)).is_some_and(|(owner, order)| is_it(owner, &order.client_order_id))
+            }
+            Place::Waiting(at) => {
+                self.waiting.get(at).is_some_and(|order| is_it(order.owner.0, &order.client_order_id))
+            }
+        }
+    }
+
     /// The list of an open order, if it is in one.
     pub(crate) fn list_of(&self, place: Place) -> Option<ListId> {
         match place {

@@ -29,7 +29,7 @@ impl Core {
             return self.floor(order.market, events)?.start_waiting(order, id, ready);
         }
         events.push(Event::OrderAccepted(accepted(order, id, ready, market, None, OrderState::Working)));
-        self.work(&Incoming { order, id, ready: *ready, seat: None, list: None }, events)
+        self.work(&Incoming { order, id, ready, seat: None, list: None }, events)
     }
 
     #[inline(always)]

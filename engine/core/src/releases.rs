@@ -79,7 +79,7 @@ impl Core {
         };
         let mut floor = self.floor(market, events)?;
         floor.say_released(id, &order, &ready, ReleaseCause::Triggered, OrderState::Working);
-        self.work(&Incoming { order: &order, id, ready, seat: Some(at), list }, events)
+        self.work(&Incoming { order: &order, id, ready: &ready, seat: Some(at), list }, events)
     }
 
     /// The checks of an order that is open already.
@@ -130,7 +130,7 @@ impl Core {
         let mut floor = self.floor(order.market, events)?;
         floor.say_released(waiting.id, order, ready, ReleaseCause::Activated, state);
         if state == OrderState::Working {
-            let incoming = Incoming { order, id: waiting.id, ready: *ready, seat: Some(at), list: waiting.extra.list };
+            let incoming = Incoming { order, id: waiting.id, ready, seat: Some(at), list: waiting.extra.list };
             return self.work(&incoming, events);
         }
         let now = floor.time.0;
