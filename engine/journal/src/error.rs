@@ -58,6 +58,15 @@ pub enum Error {
     Damage(Finding),
     /// Log and snapshot do not belong together, or a part of the history is missing.
     History(Finding),
+    /// What is wanted of the log is no longer there.
+    Gone {
+        /// The directory.
+        dir: String,
+        /// The record.
+        seq: u64,
+        /// Where the log begins now; none: there is no log.
+        first_seq: Option<u64>,
+    },
     /// The caller's clock went back; nothing was written.
     TimeFell {
         /// The time of the record before.
@@ -146,6 +155,14 @@ impl fmt::Display for Error {
                 f,
                 "log and snapshots do not fit together: {finding}. Nothing was changed. Bring back the missing files, or \
                  restore the whole directory from one source"
+            ),
+            Self::Gone { dir, seq, first_seq: None } => {
+                write!(f, "there is no log in {dir}; seq {seq} is wanted. Correct the path, or restore the directory")
+            }
+            Self::Gone { dir, seq, first_seq: Some(first_seq) } => write!(
+                f,
+                "the log in {dir} begins at seq {first_seq}; seq {seq} is wanted, which was deleted when snapshots covered \
+                 it. Bring its segments back from a backup or an archive, or start again from a snapshot"
             ),
             Self::TimeFell { last_us, given_us } => {
                 write!(

@@ -336,13 +336,13 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// None when the bytes at `at` are not a header that was written exactly there.
-    pub fn decode(segment: &[u8], at: usize, place: Place) -> Option<Self> {
-        let bytes = segment.get(at..at + HEADER)?;
+    /// None when `bytes` do not start with a header that was written exactly at this offset of the segment.
+    pub fn decode(bytes: &[u8], offset: u64, place: Place) -> Option<Self> {
+        let bytes = bytes.get(..HEADER)?;
         if bytes[..4] != RECORD_MAGIC || bytes[60..64] != HEADER_MARK {
             return None;
         }
-        if place.header_crc(at as u64, bytes) != u32_at(bytes, 4) {
+        if place.header_crc(offset, bytes) != u32_at(bytes, 4) {
             return None;
         }
         Some(Self {
@@ -356,27 +356,22 @@ impl Header {
         })
     }
 
-    /// The offset after the whole record, end mark included.
-    pub fn end(&self, at: usize) -> usize {
-        at + OVERHEAD + self.length as usize
+    /// The length of the whole record, end mark included.
+    pub fn record_len(&self) -> usize {
+        OVERHEAD + self.length as usize
     }
 }
 
-/// The payload and hash of a record whose header is known: fills `scratch` with the hash's input.
-pub(crate) fn unpack<'a>(
-    segment: &[u8],
-    at: usize,
-    header: &Header,
-    before: RunningHash,
-    scratch: &'a mut Vec<u8>,
-) -> (&'a [u8], RunningHash) {
-    let end = at + HEADER + header.length as usize;
+/// Where the payload starts in what [`unpack`] fills.
+pub(crate) const UNPACKED_PAYLOAD: usize = 40;
+
+/// The hash of a record whose header is known: fills `scratch` with the hash's input, the payload at its end.
+pub(crate) fn unpack(record: &[u8], header: &Header, before: RunningHash, scratch: &mut Vec<u8>) -> RunningHash {
     scratch.clear();
     scratch.extend_from_slice(&before.0.to_le_bytes());
-    scratch.extend_from_slice(&segment[at + 40..end]);
+    scratch.extend_from_slice(&record[40..HEADER + header.length as usize]);
     if header.mask != 0 {
-        apply_mask(&mut scratch[40..], header.seq, header.mask);
+        apply_mask(&mut scratch[UNPACKED_PAYLOAD..], header.seq, header.mask);
     }
-    let hash = RunningHash(xxh3_128(scratch));
-    (&scratch[40..], hash)
+    RunningHash(xxh3_128(scratch))
 }

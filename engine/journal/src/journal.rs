@@ -160,6 +160,7 @@ pub struct Journal {
     pub(crate) buffer: Vec<u8>,
     pub(crate) poison: Option<String>,
     pub(crate) preparer: Preparer,
+    pub(crate) rotations: u64,
     // Last, so that the spare's thread has ended before the lock is released.
     pub(crate) _lock: Arc<dyn LockGuard>,
 }
@@ -213,6 +214,11 @@ impl Journal {
     /// Whether space runs out: when the current segment is full, there is no next one so far.
     pub fn is_running_out(&self) -> bool {
         self.preparer.is_missing()
+    }
+
+    /// How many segments were begun since it was opened.
+    pub fn rotations(&self) -> u64 {
+        self.rotations
     }
 
     /// The configuration it was opened with.
@@ -365,6 +371,7 @@ impl Journal {
         self.name = name;
         self.segment_bytes = header.segment_bytes;
         self.end = DATA as u64;
+        self.rotations += 1;
         self.preparer.poke()
     }
 }

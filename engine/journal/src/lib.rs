@@ -20,6 +20,7 @@
 //! | [`Journal::append`] | `write` + `sync` |
 //! | [`Journal::write_reserved`] | as `write`, but may use the reserve when the disk is full (cancels) |
 //! | [`Reader`] | looks at a directory without changing it: `verify` and `visit` |
+//! | [`Cursor`] | reads on where it stopped, while a writer appends, rotates, dies and comes back |
 //!
 //! # Use
 //!
@@ -62,6 +63,7 @@
 //! # Ok(()) }
 //! ```
 
+mod cursor;
 mod error;
 mod format;
 mod journal;
@@ -74,11 +76,12 @@ mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use cursor::{Bound, Cursor};
 pub use error::{Error, Finding, Result, Severity, VisitError};
 pub use format::{
     FORMAT_VERSION, Identity, RECORD_OVERHEAD_BYTES, Record, RunningHash, SECTOR_BYTES, SEGMENT_DATA_OFFSET,
 };
 pub use journal::{Appended, Config, Journal, LogDir, RecoveryReport, Start, take_lock};
 pub use reader::{Locking, Reader, VerifySummary};
-pub use snapshot::{FoundSnapshot, NewSnapshot, PruneReport, Snapshot, SnapshotStore};
+pub use snapshot::{FoundSnapshot, NewSnapshot, PruneReport, Snapshot, SnapshotStore, Snapshots};
 pub use storage::{FileStorage, LockGuard, LockOutcome, Storage, StorageFile};

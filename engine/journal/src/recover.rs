@@ -36,7 +36,7 @@ impl Start {
         Self::After { seq: snapshot.seq, running_hash: snapshot.running_hash }
     }
 
-    fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> u64 {
         match self {
             Self::Genesis => 0,
             Self::After { seq, .. } => *seq,
@@ -99,12 +99,11 @@ impl Journal {
             make_first_segment(storage.as_ref(), &dir, start, &mut preparer)?;
             first_seqs.push(1);
         }
-        let opened = open_all(storage.as_ref(), &dir, &first_seqs)?;
         let mut recovery =
-            Recovery { start, report: RecoveryReport { segments: opened.len(), ..RecoveryReport::default() } };
-        let from = recovery.first_segment(&opened)?;
+            Recovery { start, report: RecoveryReport { segments: first_seqs.len(), ..RecoveryReport::default() } };
+        let opened = recovery.open_segments(storage.as_ref(), &dir, &first_seqs)?;
         let mut last = None;
-        for (index, segment) in opened.iter().enumerate().skip(from) {
+        for (index, segment) in opened.iter().enumerate() {
             let until = opened.get(index + 1).map(|next| next.header.before);
             let loaded = load_segment(segment.file.as_ref(), segment.header)?;
             let scanned = recovery.read(&loaded, until.as_ref(), &mut visit)?;
@@ -145,6 +144,7 @@ impl Journal {
             buffer: Vec::new(),
             poison: None,
             preparer,
+            rotations: 0,
             _lock: dir.lock,
         })
     }
@@ -178,19 +178,6 @@ fn make_first_segment(storage: &dyn Storage, dir: &LogDir, start: Start, prepare
     storage.sync_dir().map_err(|error| Error::fatal("fsync", &storage.describe(), error))
 }
 
-/// Opens every segment and checks headers, and the seals between them.
-fn open_all(storage: &dyn Storage, dir: &LogDir, first_seqs: &[u64]) -> Result<Vec<Opened>> {
-    let mut all: Vec<Opened> = Vec::with_capacity(first_seqs.len());
-    for first_seq in first_seqs {
-        let (file, header, seal) = open_segment(storage, *first_seq, Some(&dir.config.identity), true)?;
-        if let Some(Opened { header: before, seal: SealState::Sealed(seal), .. }) = all.last() {
-            check_successor(before, seal, &header)?;
-        }
-        all.push(Opened { file, header, seal });
-    }
-    Ok(all)
-}
-
 /// A sealed segment and the one after it.
 pub(crate) fn check_successor(header: &SegmentHeader, seal: &Seal, next: &SegmentHeader) -> Result<()> {
     if seal.last == next.before {
@@ -210,29 +197,40 @@ struct Recovery {
 }
 
 impl Recovery {
-    /// The index of the segment to start reading in.
-    fn first_segment(&self, opened: &[Opened]) -> Result<usize> {
-        let from = self.start.seq() + 1;
-        let Some(index) = opened.iter().rposition(|segment| segment.header.first_seq() <= from) else {
-            let first = opened.first().map_or(0, |segment| segment.header.first_seq());
+    /// Opens the segments from the one on that holds the first wanted record, and checks headers and the seals between
+    /// them. Those before are left alone: a log may be kept for ever, and a start takes no longer for it.
+    fn open_segments(&self, storage: &dyn Storage, dir: &LogDir, first_seqs: &[u64]) -> Result<Vec<Opened>> {
+        let from_seq = self.start.seq() + 1;
+        let Some(from) = first_seqs.iter().rposition(|first_seq| *first_seq <= from_seq) else {
+            let first = first_seqs.first().copied().unwrap_or(0);
             let what = format!(
-                "the log starts at seq {first}, but seq {from} is needed: no good snapshot covers what came before"
+                "the log starts at seq {first}, but seq {from_seq} is needed: no good snapshot covers what came before"
             );
-            return Err(Error::History(Finding::damage(&segment_name(first), 0, Some(from), what)));
+            return Err(Error::History(Finding::damage(&segment_name(first), 0, Some(from_seq), what)));
         };
-        let header = &opened[index].header;
+        let mut opened: Vec<Opened> = Vec::new();
+        for first_seq in &first_seqs[from..] {
+            let (file, header, seal) = open_segment(storage, *first_seq, Some(&dir.config.identity), true)?;
+            if let Some(Opened { header: before, seal: SealState::Sealed(seal), .. }) = opened.last() {
+                check_successor(before, seal, &header)?;
+            }
+            opened.push(Opened { file, header, seal });
+        }
+        if let Some(Opened { header, .. }) = opened.first() {
+            self.check_first(header)?;
+        }
+        Ok(opened)
+    }
+
+    fn check_first(&self, header: &SegmentHeader) -> Result<()> {
+        let name = segment_name(header.first_seq());
         if header.before.seq == 0 && header.before != Point::genesis(&header.identity) {
-            return Err(Error::damage(
-                &segment_name(1),
-                40,
-                None,
-                "the first segment does not start with the genesis hash",
-            ));
+            return Err(Error::damage(&name, 40, None, "the first segment does not start with the genesis hash"));
         }
         if header.before.seq == self.start.seq() {
-            self.check_start(&segment_name(header.first_seq()), 48, &header.before)?;
+            self.check_start(&name, 48, &header.before)?;
         }
-        Ok(index)
+        Ok(())
     }
 
     /// The log has to go through the snapshot's point.

@@ -7,7 +7,7 @@
 use crate::error::{Error, Finding, Result, Severity};
 use crate::format::{
     DATA, END_MARK, HEADER, Header, Identity, PAYLOAD_LIMIT, Place, Point, RECORD_MAGIC, Record, SECTOR, Seal,
-    SegmentHeader, is_zero, segment_name, seq_of_name, unpack,
+    SegmentHeader, UNPACKED_PAYLOAD, is_zero, segment_name, seq_of_name, unpack,
 };
 use crate::storage::{Storage, StorageFile};
 
@@ -135,18 +135,44 @@ pub(crate) fn load_segment(file: &dyn StorageFile, header: SegmentHeader) -> Res
     Ok(Segment { name, header, bytes })
 }
 
-enum Step {
-    Whole {
-        header: Header,
-        end: usize,
-    },
-    /// The record that should stand here is not whole; `end` when its header could be read.
-    Bad {
-        what: &'static str,
-        end: Option<usize>,
-    },
+/// What stands where a record should.
+pub(crate) enum Step {
+    /// It; the payload is in the scratch space.
+    Whole { header: Header, len: usize },
+    /// It is not whole; `len` when its header could be read.
+    Bad { what: &'static str, len: Option<usize> },
     /// Written as it stands, but it does not belong here.
     Wrong(String),
+}
+
+/// Judges the record after `last`, which should stand at this offset of its segment. `bytes` go from there to the
+/// segment's end, or at least to the record's.
+pub(crate) fn read_record(bytes: &[u8], offset: u64, place: Place, last: &Point, scratch: &mut Vec<u8>) -> Step {
+    let Some(header) = Header::decode(bytes, offset, place) else {
+        return Step::Bad { what: "no valid record header", len: None };
+    };
+    let len = header.record_len();
+    if header.length == 0 || header.length > PAYLOAD_LIMIT || len > bytes.len() {
+        return Step::Wrong(format!("a record header with the impossible length {}", header.length));
+    }
+    if header.seq != last.seq + 1 {
+        return Step::Wrong(format!("the record here says seq {}", header.seq));
+    }
+    if crc32c::crc32c(&bytes[HEADER..len - 1]) != header.payload_crc {
+        return Step::Bad { what: "the payload's checksum does not match", len: Some(len) };
+    }
+    if unpack(bytes, &header, last.hash, scratch) != header.hash {
+        return Step::Wrong(
+            "the running hash does not continue the one before: swapped, stale or foreign record".into(),
+        );
+    }
+    if header.time_us < last.time_us {
+        return Step::Wrong(format!("time goes back from {} to {} us", last.time_us, header.time_us));
+    }
+    if !matches!(bytes[len - 1], END_MARK | 0) {
+        return Step::Wrong("the record's end mark is damaged".into());
+    }
+    Step::Whole { header, len }
 }
 
 impl Segment {
@@ -179,13 +205,14 @@ impl Segment {
                 self.check_end(until, &scanned, findings)?;
                 return Ok(scanned);
             }
-            match self.step(at, place, &scanned.last, &mut scratch) {
-                Step::Whole { header, end } => {
+            match read_record(&self.bytes[at..], at as u64, place, &scanned.last, &mut scratch) {
+                Step::Whole { header, len } => {
+                    let end = at + len;
                     let record = Record {
                         seq: header.seq,
                         time_us: header.time_us,
                         running_hash: header.hash,
-                        payload: &scratch[40..],
+                        payload: &scratch[UNPACKED_PAYLOAD..],
                     };
                     visit(&record)?;
                     if self.bytes[end - 1] != END_MARK {
@@ -207,8 +234,8 @@ impl Segment {
                     );
                     return Err(self.damage(at, &scanned, what));
                 }
-                Step::Bad { what, end } => {
-                    scanned.tail = self.classify(at, end, what, &scanned)?;
+                Step::Bad { what, len } => {
+                    scanned.tail = self.classify(at, len.map(|len| at + len), what, &scanned)?;
                     return Ok(scanned);
                 }
             }
@@ -233,35 +260,6 @@ impl Segment {
             findings.push(Finding::new(Severity::Warning, &self.name, (scanned.end + stray) as u64, None, what));
         }
         Ok(())
-    }
-
-    fn step(&self, at: usize, place: Place, last: &Point, scratch: &mut Vec<u8>) -> Step {
-        let Some(header) = Header::decode(&self.bytes, at, place) else {
-            return Step::Bad { what: "no valid record header", end: None };
-        };
-        let end = header.end(at);
-        if header.length == 0 || header.length > PAYLOAD_LIMIT || end > self.bytes.len() {
-            return Step::Wrong(format!("a record header with the impossible length {}", header.length));
-        }
-        if header.seq != last.seq + 1 {
-            return Step::Wrong(format!("the record here says seq {}", header.seq));
-        }
-        if crc32c::crc32c(&self.bytes[at + HEADER..end - 1]) != header.payload_crc {
-            return Step::Bad { what: "the payload's checksum does not match", end: Some(end) };
-        }
-        let (_, hash) = unpack(&self.bytes, at, &header, last.hash, scratch);
-        if hash != header.hash {
-            return Step::Wrong(
-                "the running hash does not continue the one before: swapped, stale or foreign record".into(),
-            );
-        }
-        if header.time_us < last.time_us {
-            return Step::Wrong(format!("time goes back from {} to {} us", last.time_us, header.time_us));
-        }
-        if !matches!(self.bytes[end - 1], END_MARK | 0) {
-            return Step::Wrong("the record's end mark is damaged".into());
-        }
-        Step::Whole { header, end }
     }
 
     /// Torn or damaged? `at` is where the last valid record ends, `end` where the bad one would.
@@ -310,7 +308,8 @@ impl Segment {
         let place = self.place();
         (at + 1..(last_set + 2).saturating_sub(HEADER)).filter_map(move |offset| {
             let is_magic = self.bytes[offset] == RECORD_MAGIC[0] && self.bytes[offset..].starts_with(&RECORD_MAGIC);
-            Header::decode(&self.bytes, offset, place).filter(|_| is_magic).map(|header| (offset, header))
+            let header = Header::decode(&self.bytes[offset..], offset as u64, place).filter(|_| is_magic);
+            header.map(|header| (offset, header))
         })
     }
 
@@ -318,8 +317,8 @@ impl Segment {
     pub fn unproven_from(&self, scanned: &Scanned) -> usize {
         let (place, mut at) = (self.place(), DATA);
         while at < scanned.end {
-            match Header::decode(&self.bytes, at, place) {
-                Some(header) if header.seq <= scanned.durable_seq => at = header.end(at),
+            match Header::decode(&self.bytes[at..], at as u64, place) {
+                Some(header) if header.seq <= scanned.durable_seq => at += header.record_len(),
                 _ => break,
             }
         }

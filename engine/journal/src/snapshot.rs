@@ -1,6 +1,8 @@
 //! Snapshots: one file each, written aside, verified, then renamed; and what may be deleted because of them.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -67,9 +69,17 @@ pub struct PruneReport {
     pub findings: Vec<Finding>,
 }
 
-/// The snapshots of one directory. Cheap to clone; writing does not disturb the appender.
+/// The snapshots of one directory, to be read.
+#[derive(Clone)]
+pub struct Snapshots {
+    storage: Arc<dyn Storage>,
+    identity: Option<Identity>,
+}
+
+/// The same, to be written and removed. Cheap to clone; writing does not disturb the appender.
 #[derive(Clone)]
 pub struct SnapshotStore {
+    snapshots: Snapshots,
     storage: Arc<dyn Storage>,
     config: Config,
     /// Held while one clone writes or prunes; the text of the fatal error once there was one.
@@ -189,9 +199,10 @@ fn passed_over(seq: u64, error: Error) -> Result<Finding> {
     }
 }
 
-impl SnapshotStore {
-    pub(crate) fn new(storage: Arc<dyn Storage>, config: Config, lock: Option<Arc<dyn LockGuard>>) -> Self {
-        Self { storage, config, poison: Arc::default(), _lock: lock }
+impl Snapshots {
+    /// Those of anybody, in any storage, whoever may be writing there.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self { storage, identity: None }
     }
 
     /// The seqs of all snapshot files, newest first; not verified.
@@ -205,7 +216,7 @@ impl SnapshotStore {
     ///
     /// Errors: `Damage`, `Version`, `Identity`, `Io`.
     pub fn load(&self, seq: u64) -> Result<Snapshot> {
-        load_snapshot(self.storage.as_ref(), &snapshot_name(seq), seq, Some(&self.config.identity))
+        load_snapshot(self.storage.as_ref(), &snapshot_name(seq), seq, self.identity.as_ref())
     }
 
     /// The newest snapshot that verifies; damaged ones and unknown versions are reported and passed over.
@@ -232,10 +243,27 @@ impl SnapshotStore {
             });
             match loaded {
                 Ok(restored) => return Ok((Some(restored), findings)),
+                // Its writer has removed it meanwhile.
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 Err(error) => findings.push(passed_over(seq, error)?),
             }
         }
         Ok((None, findings))
+    }
+}
+
+impl Deref for SnapshotStore {
+    type Target = Snapshots;
+
+    fn deref(&self) -> &Snapshots {
+        &self.snapshots
+    }
+}
+
+impl SnapshotStore {
+    pub(crate) fn new(storage: Arc<dyn Storage>, config: Config, lock: Option<Arc<dyn LockGuard>>) -> Self {
+        let snapshots = Snapshots { storage: Arc::clone(&storage), identity: Some(config.identity) };
+        Self { snapshots, storage, config, poison: Arc::default(), _lock: lock }
     }
 
     fn exclusive(&self) -> Result<MutexGuard<'_, Option<String>>> {
@@ -297,9 +325,14 @@ impl SnapshotStore {
     ///
     /// On any doubt it removes nothing more and says so. Damaged snapshots are never removed.
     pub fn prune(&self) -> Result<PruneReport> {
+        self.prune_up_to(u64::MAX)
+    }
+
+    /// The same, but of segments only those that end at this seq or before it.
+    pub fn prune_up_to(&self, released_seq: u64) -> Result<PruneReport> {
         let mut poison = self.exclusive()?;
         let mut report = PruneReport::default();
-        let result = self.prune_into(&mut report);
+        let result = self.prune_into(released_seq, &mut report);
         match result {
             Err(error @ Error::Fatal { .. }) => {
                 *poison = Some(error.to_string());
@@ -314,7 +347,7 @@ impl SnapshotStore {
         }
     }
 
-    fn prune_into(&self, report: &mut PruneReport) -> Result<()> {
+    fn prune_into(&self, released_seq: u64, report: &mut PruneReport) -> Result<()> {
         let storage = self.storage.as_ref();
         self.remove_unfinished(report)?;
         let mut kept = Vec::new();
@@ -337,7 +370,7 @@ impl SnapshotStore {
         for seq in older {
             self.remove(snapshot_name(seq), report)?;
         }
-        let removed = self.remove_segments(*covered_seq, report);
+        let removed = self.remove_segments((*covered_seq).min(released_seq), report);
         storage.sync_dir().map_err(|error| Error::fatal("fsync", &storage.describe(), error))?;
         removed
     }
@@ -359,7 +392,7 @@ impl SnapshotStore {
     /// Removes segments from the oldest on, so that a crash in between leaves no gap.
     fn remove_segments(&self, covered_seq: u64, report: &mut PruneReport) -> Result<()> {
         let first_seqs = list_segments(self.storage.as_ref())?;
-        for pair in first_seqs.windows(2).take_while(|pair| pair[1] <= covered_seq + 1) {
+        for pair in first_seqs.windows(2).take_while(|pair| pair[1] - 1 <= covered_seq) {
             let (_, header, seal) = self.segment(pair[0])?;
             let (_, next, _) = self.segment(pair[1])?;
             let SealState::Sealed(seal) = seal else {
