@@ -52,7 +52,7 @@ async def test_an_ended_list_is_not_open_and_keeps_its_orders_own_ids(told: Told
     assert [found.id for found in queries.open_lists(told.view, ALICE)] == [1]
     ended = queries.find_list(told.view, ALICE, {"orderListId": 0})
     assert (ended.is_open, ended.client_ids) == (False, ["c1", "c2"])
-    assert [found.id for found in queries.all_lists(told.view, ALICE, {})] == [0, 1]
+    assert [found.id for found in queries.all_lists(told.view, ALICE, {}).rows] == [0, 1]
 
 
 async def test_a_client_list_id_may_be_used_again(told: Told) -> None:
@@ -82,9 +82,9 @@ async def test_which_lists_are_asked_for(told: Told) -> None:
         ({"endTime": starts[1]}, [0, 1]),
         ({"startTime": starts[1], "endTime": starts[1]}, [1]),
     ]
-    found = [[row.id for row in queries.all_lists(told.view, ALICE, args)] for args, _expected in asked]
+    found = [[row.id for row in queries.all_lists(told.view, ALICE, args).rows] for args, _expected in asked]
     assert found == [expected for _args, expected in asked]
-    assert (queries.all_lists(told.view, BOB, {}), queries.open_lists(told.view, BOB)) == ([], [])
+    assert (queries.all_lists(told.view, BOB, {}).rows, queries.open_lists(told.view, BOB)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_ended_lists_are_a_bounded_memory_and_open_ones_never_are(tmp_path
             first = 1 + 2 * number
             told.tell(*oco(number, first))
             told.tell(closed(first, CloseReason.USER), closed(first + 1, CloseReason.USER), list_closed(number))
-        found = queries.all_lists(told.view, ALICE, {})
+        found = queries.all_lists(told.view, ALICE, {}).rows
         assert [row.id for row in found] == [0, 196, 197, 198, 199]
         holder = told.view.lists.accounts[ALICE]
         assert (len(holder.by_client_id), len(told.view.lists.by_id), len(holder.rows) < 150) == (5, 5, True)

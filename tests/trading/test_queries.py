@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tandem.trading.queries import DAY_US, window
+from tandem.trading.pages import DAY_US, window
 from tests.trading.rig import ALICE, BOB, CAROL, Rig
 
 

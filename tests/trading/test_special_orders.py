@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tandem.domain.errors import ApiError
+from tandem.domain.operation import Args
 from tandem.domain.trading import CloseReason
 from tandem.platform.engine import OrderExtra, TrailingStarted
 from tandem.trading import queries
-from tandem.trading.records import Extra, Order
+from tandem.trading.records import Amendment, Extra, Order
 from tests.trading.rig import ALICE, BOB, BTC, BTCUSDT, CAROL, running
 from tests.trading.told import (
     BNB,
@@ -41,6 +42,11 @@ def trailing(order_id: int) -> TrailingStarted:
 
 
 # --- waiting, pending, following
+
+
+def amendments(told: Told, args: Args, account: int = ALICE) -> list[Amendment]:
+    order = queries.find_order(told.view, account, BTCUSDT, {"orderId": args["orderId"]})
+    return queries.amendments(told.view, order, args, None).rows
 
 
 async def test_a_plain_order_has_nothing_extra_and_works_from_the_start(told: Told) -> None:
@@ -145,14 +151,14 @@ async def test_an_amended_order_has_less_another_id_and_a_history(told: Told) ->
     assert (order.qty, order.left, order.client_id, order.orig_client_id) == (40_000_000, 30_000_000, "second", "")
     assert (order.working_us, order.updated_us) == (order.accepted_us, told.time_us)
     told.tell(amended(1, 30_000_000, "second", old_qty=40_000_000, old_id="second"))
-    found = queries.amendments(told.view, ALICE, BTCUSDT, {"orderId": 1})
+    found = amendments(told, {"orderId": 1})
     assert [(row.execution_id, row.old_qty, row.new_qty, row.old_client_id, row.new_client_id) for row in found] == [
         (first, HALF, 40_000_000, "c1", "second"),
         (told.execution(), 40_000_000, 30_000_000, "second", "second"),
     ]
-    later = queries.amendments(told.view, ALICE, BTCUSDT, {"orderId": 1, "fromExecutionId": first + 1})
+    later = amendments(told, {"orderId": 1, "fromExecutionId": first + 1})
     assert later == found[1:]
-    assert queries.amendments(told.view, ALICE, BTCUSDT, {"orderId": 1, "limit": 1}) == found[1:]
+    assert amendments(told, {"orderId": 1, "limit": 1}) == found[1:]
 
 
 async def test_the_id_that_an_amend_freed_names_nothing(told: Told) -> None:
@@ -167,14 +173,14 @@ async def test_the_id_that_an_amend_freed_names_nothing(told: Told) -> None:
 async def test_the_other_order_of_a_pair_has_an_amendment_of_its_own(told: Told) -> None:
     told.tell(stop(1), accepted(2))
     told.tell(amended(2, 40_000_000, "second"), amended(1, 40_000_000, "c1"))
-    found = [queries.amendments(told.view, ALICE, BTCUSDT, {"orderId": order_id}) for order_id in (1, 2)]
+    found = [amendments(told, {"orderId": order_id}) for order_id in (1, 2)]
     assert [row.execution_id for rows in found for row in rows] == [told.execution(1), told.execution(0)]
 
 
 async def test_amendments_of_anothers_order_are_unknown(told: Told) -> None:
     told.tell(accepted(1))
     with pytest.raises(ApiError) as refused:
-        queries.amendments(told.view, BOB, BTCUSDT, {"orderId": 1})
+        amendments(told, {"orderId": 1}, BOB)
     assert refused.value.code == -2013
 
 
@@ -199,10 +205,10 @@ async def test_a_routed_trade_is_the_makers_and_the_allocation_the_takers(told: 
     order = told.order(2)
     assert (order.status, order.filled, order.filled_quote, order.left) == ("FILLED", HALF, PRICE // 2, 0)
     assert order.extra == Extra(used_sor=True, is_routed=True, working_us=told.time_us)
-    (allocation,) = queries.allocations(told.view, ALICE, BTCUSDT, {})
+    (allocation,) = queries.allocations(told.view, ALICE, BTCUSDT, {}).rows
     assert (allocation.id, allocation.allocation_id, allocation.fee, allocation.fee_asset) == (-1, 7, 100_000, BTC)
-    assert queries.my_trades(told.view, ALICE, BTCUSDT, {}) == []
-    (fill,) = queries.my_trades(told.view, BOB, BTCUSDC, {})
+    assert queries.my_trades(told.view, ALICE, BTCUSDT, {}).rows == []
+    (fill,) = queries.my_trades(told.view, BOB, BTCUSDC, {}).rows
     assert (fill.order_id, fill.is_maker) == (1, True)
     assert told.view.blotter(CAROL, BTCUSDC) is None
 
@@ -239,7 +245,8 @@ async def test_which_allocations_are_asked_for(told: Told) -> None:
         ({"fromAllocationId": 0, "limit": 2}, [0, 1]),
     ]
     found = [
-        [row.allocation_id for row in queries.allocations(told.view, ALICE, BTCUSDT, args)] for args, _expected in asked
+        [row.allocation_id for row in queries.allocations(told.view, ALICE, BTCUSDT, args).rows]
+        for args, _expected in asked
     ]
     assert found == [expected for _args, expected in asked]
 
@@ -259,20 +266,20 @@ async def test_both_accounts_of_a_group_see_a_prevented_match(told: Told) -> Non
     told.tell(accepted(2), prevented(2, 1, maker_market=BTCUSDC, prevented_match_id=5, trade_group=9))
     for account, market, order_id in ((ALICE, BTCUSDT, 2), (BOB, BTCUSDC, 1)):
         for args in ({"preventedMatchId": 5}, {"orderId": order_id}):
-            (match,) = queries.prevented_matches(told.view, account, market, args)
+            (match,) = queries.prevented_matches(told.view, account, market, args).rows
             assert (match.trade_group, match.event.maker_market, match.time_us) == (9, BTCUSDC, told.time_us)
     assert (told.order(1).prevented, told.order(1).prevented_match_id) == (HALF, 5)
 
 
 async def test_a_match_inside_one_account_and_market_is_seen_once_and_has_no_group(told: Told) -> None:
     told.tell(accepted(1, side=1), accepted(2), prevented(2, 1, maker_account=ALICE))
-    (match,) = queries.prevented_matches(told.view, ALICE, BTCUSDT, {"preventedMatchId": 0})
+    (match,) = queries.prevented_matches(told.view, ALICE, BTCUSDT, {"preventedMatchId": 0}).rows
     assert match.trade_group == -1
 
 
 async def test_a_fill_remembers_what_its_fee_was_paid_in(told: Told) -> None:
     told.tell(accepted(1), accepted(2, account=BOB, side=1), traded(1, 2, taker_fee_asset=BNB))
-    fills = [fill for account in (ALICE, BOB) for fill in queries.my_trades(told.view, account, BTCUSDT, {})]
+    fills = [fill for account in (ALICE, BOB) for fill in queries.my_trades(told.view, account, BTCUSDT, {}).rows]
     assert [fill.fee_asset for fill in fills] == [BNB, 1]
 
 
@@ -287,7 +294,7 @@ async def test_amendments_and_allocations_are_a_bounded_memory(tmp_path: Path) -
         for step in range(8):
             told.tell(amended(1, HALF - step - 1, f"a{step}", old_qty=HALF - step))
             told.tell(allocated(1, step, qty=1, left=HALF))
-        amends = queries.amendments(told.view, ALICE, BTCUSDT, {"orderId": 1})
+        amends = amendments(told, {"orderId": 1})
         assert [row.new_client_id for row in amends] == ["a4", "a5", "a6", "a7"]
-        found = queries.allocations(told.view, ALICE, BTCUSDT, {})
+        found = queries.allocations(told.view, ALICE, BTCUSDT, {}).rows
         assert [row.allocation_id for row in found] == [4, 5, 6, 7]

@@ -11,7 +11,7 @@ from tandem.platform.rate_limits import RateLimiter
 from tandem.trading import answers, list_answers
 from tandem.trading.listings import Listing, Listings
 from tandem.trading.orders import OrderView
-from tandem.trading.records import Order, by_order_id
+from tandem.trading.records import Order, by_own_id
 from tandem.trading.tickets import NewId
 
 RESTRICTIONS = {"ONLY_NEW": 0, "ONLY_PARTIALLY_FILLED": 1}
@@ -49,7 +49,7 @@ class Desk:
         ended = self.view.lists.by_id.get(list_id)
         if ended is None:
             raise api_error("UNEXPECTED_RESP")
-        return list_answers.canceled_list(ended, sorted(orders, key=by_order_id), listing, call.show_time)
+        return list_answers.canceled_list(ended, sorted(orders, key=by_own_id), listing, call.show_time)
 
 
 def read_names(args: Args, client_id_name: str, id_name: str) -> tuple[int, str]:

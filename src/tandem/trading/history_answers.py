@@ -9,23 +9,23 @@ SOR = "SOR"
 """`allocationType`: there is no other."""
 
 
-def traded(fill: Fill, list_id: int, listing: Listing, show_time: ShowTime) -> str:
+def traded(fill: Fill, listing: Listing, show_time: ShowTime) -> str:
     return (
-        f'{{"symbol":{listing.symbol_json},"id":{fill.id},{_amounts(fill, list_id, listing, show_time)}'
+        f'{{"symbol":{listing.symbol_json},"id":{fill.id},{_amounts(fill, listing, show_time)}'
         f',"isMaker":{"true" if fill.is_maker else "false"},"isBestMatch":true}}'
     )
 
 
-def allocated(fill: Allocation, list_id: int, listing: Listing, show_time: ShowTime) -> str:
+def allocated(fill: Allocation, listing: Listing, show_time: ShowTime) -> str:
     return (
         f'{{"symbol":{listing.symbol_json},"allocationId":{fill.allocation_id},"allocationType":"{SOR}"'
-        f',{_amounts(fill, list_id, listing, show_time)},"isMaker":false,"isAllocator":false}}'
+        f',{_amounts(fill, listing, show_time)},"isMaker":false,"isAllocator":false}}'
     )
 
 
-def _amounts(fill: Fill, list_id: int, listing: Listing, show_time: ShowTime) -> str:
+def _amounts(fill: Fill, listing: Listing, show_time: ShowTime) -> str:
     return (
-        f'"orderId":{fill.order_id},"orderListId":{list_id}'
+        f'"orderId":{fill.order_id},"orderListId":{fill.list_id}'
         f',"price":"{listing.show_quote(fill.price)}","qty":"{listing.show_qty(fill.qty)}"'
         f',"quoteQty":"{listing.show_quote(fill.quote_amount)}"'
         f',"commission":"{listing.show_fee(fill.fee_asset, fill.fee)}"'

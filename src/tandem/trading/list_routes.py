@@ -131,7 +131,7 @@ def _queries(history: HistoryService) -> list[Operation]:
             20,
             (Param("fromId", Kind.LONG), *TIMES, LIMIT),
             history.all_lists,
-            "Order lists, open or not, as far back as this process keeps them.",
+            "Order lists, open or not.",
         ),
         query("openOrderList", "openOrderLists.status", 6, (), history.open_lists, "Open order lists of all markets."),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
-from tandem.trading.queries import MAX_LIMIT
+from tandem.trading.pages import MAX_LIMIT
 from tandem.trading.tickets import ORDER_TYPES, PEG_OFFSET_MAX, PEG_PRICES, STP_MODES, STRATEGY_TYPE_MIN
 
 SIDES = ("BUY", "SELL")

@@ -1,63 +1,122 @@
-"""Which rows of an account's history a query asks for: windows, bounds and limits."""
+"""Which rows of an account's history a query asks for, as memory has them, and what the past has to be asked for."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any
+
+from msgspec import structs
 
 from tandem.domain.errors import api_error
+from tandem.domain.history import Need
 from tandem.domain.operation import Args
+from tandem.trading import names
 from tandem.trading.lists import OrderList
 from tandem.trading.orders import OrderView
+from tandem.trading.pages import DAY_US, Held, Page, asked_for
+from tandem.trading.past import Asked
 from tandem.trading.records import (
     Allocation,
     Amendment,
-    Blotter,
     Fill,
+    Gone,
     Order,
     PreventedMatch,
     by_accepted_us,
-    by_order_id,
+    by_allocation_id,
+    by_execution_id,
+    by_own_id,
+    by_time_us,
 )
 
-DAY_HOURS = 24
-DAY_US = DAY_HOURS * 3_600_000_000
-DEFAULT_LIMIT = 500
-MAX_LIMIT = 1_000
-MILLISECOND_US = 1_000
-
-T = TypeVar("T")
+ARCHIVED_AFTER_US = 90 * DAY_US
+_NOTHING = Gone()
 
 
-def window(args: Args) -> tuple[int | None, int | None]:
-    """`startTime` and `endTime` as inclusive microseconds; a start alone covers a day. Raises ApiError -1127."""
-    start, end = args.get("startTime"), args.get("endTime")
-    if start is not None and end is not None and end - start > DAY_US:
-        raise api_error("MORE_THAN_XX_HOURS", DAY_HOURS)
-    if end is not None and end % MILLISECOND_US == 0:
-        end += MILLISECOND_US - 1  # an answer shows the millisecond cut off, and asking for it must find it
-    if start is not None and end is None:
-        end = start + DAY_US
-    return start, end
+# --- one order, one list
 
 
 def find_order(view: OrderView, account: int, market: int, args: Args) -> Order:
-    """The order named by `orderId`, `origClientOrderId` or both. Raises ApiError."""
+    """The order named by `orderId`, `origClientOrderId` or both, if memory has it. Raises ApiError."""
+    return checked_order(known_order(view, account, market, args), args)
+
+
+def known_order(view: OrderView, account: int, market: int, args: Args) -> Order | None:
+    """Raises ApiError for the id of somebody else's order, and for no name at all."""
     order_id, client_id = args.get("orderId"), args.get("origClientOrderId")
     if order_id is None:
         if client_id is None:
             raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "origClientOrderId", "orderId")
         blotter = view.blotter(account, market)
-        order = None if blotter is None else blotter.by_client_id.get(client_id)
-    else:
-        order = view.by_id.get(order_id)
-        if order is not None and (order.account != account or order.blotter.market != market):
-            order = None
-        if order is not None and client_id is not None and client_id not in (order.client_id, order.orig_client_id):
-            raise api_error("CLIENT_ORDER_ID_INVALID")
-    if order is None:
+        return None if blotter is None else blotter.by_client_id.get(client_id)
+    order = view.by_id.get(order_id)
+    if order is not None and (order.account != account or order.blotter.market != market):
         raise api_error("NO_SUCH_ORDER")
     return order
+
+
+def checked_order(order: Order | None, args: Args) -> Order:
+    """Raises ApiError when there is none, or when it has not both of the names that were given."""
+    if order is None:
+        raise api_error("NO_SUCH_ORDER")
+    client_id = args.get("origClientOrderId")
+    is_named_twice = args.get("orderId") is not None and client_id is not None
+    if is_named_twice and client_id not in (order.client_id, order.orig_client_id):
+        raise api_error("CLIENT_ORDER_ID_INVALID")
+    return order
+
+
+def need_of_order(view: OrderView, account: int, market: int, args: Args) -> Need | None:
+    """Of the past, to look for an order that memory does not have; None: there is none."""
+    return _need_of_one(view, _held_orders(view, account, market), args.get("orderId"))
+
+
+def refuse_archived(order: Order, now_us: int) -> None:
+    """Raises ApiError -2026 for one that ended without fills long ago."""
+    if order.status in names.CLOSE_STATUSES and not order.filled and order.updated_us < now_us - ARCHIVED_AFTER_US:
+        raise api_error("ORDER_ARCHIVED")
+
+
+def find_list(view: OrderView, account: int, args: Args) -> OrderList:
+    """The list named by `orderListId`, by its own client id as `origClientOrderId`, or by both, if memory has it.
+    Raises ApiError."""
+    return checked_list(known_list(view, account, args), args)
+
+
+def known_list(view: OrderView, account: int, args: Args) -> OrderList | None:
+    """Raises ApiError for the id of somebody else's list, and for no name at all."""
+    list_id, client_id = args.get("orderListId"), args.get("origClientOrderId")
+    if list_id is None:
+        if client_id is None:
+            raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "origClientOrderId", "orderListId")
+        holder = view.lists.accounts.get(account)
+        return None if holder is None else holder.by_client_id.get(client_id)
+    found = view.lists.by_id.get(list_id)
+    if found is not None and found.account != account:
+        raise api_error("NO_SUCH_ORDER")
+    return found
+
+
+def checked_list(found: OrderList | None, args: Args) -> OrderList:
+    """Raises ApiError when there is none, or when it has not both of the names that were given."""
+    if found is None:
+        raise api_error("NO_SUCH_ORDER")
+    if args.get("origClientOrderId") not in (None, found.client_id):
+        raise api_error("CLIENT_ORDER_ID_INVALID")
+    return found
+
+
+def need_of_list(view: OrderView, account: int, args: Args) -> Need | None:
+    """Of the past, to look for a list that memory does not have; None: there is none."""
+    return _need_of_one(view, _held_lists(view, account), args.get("orderListId"))
+
+
+def _need_of_one(view: OrderView, held: Held[Any], id: int | None) -> Need | None:
+    edge_us = held.edge_us(view)
+    if edge_us < 0 or (id is not None and held.has_all_from(id, edge_us)):
+        return None
+    return held.need(view)
+
+
+# --- what is open
 
 
 def open_orders(view: OrderView, account: int, market: int | None) -> list[Order]:
@@ -69,75 +128,7 @@ def open_orders(view: OrderView, account: int, market: int | None) -> list[Order
         blotter = holder.blotters.get(market)
         return [] if blotter is None else list(blotter.open.values())
     found = [order for blotter in holder.blotters.values() for order in blotter.open.values()]
-    return sorted(found, key=by_order_id)
-
-
-def all_orders(view: OrderView, account: int, market: int, args: Args) -> Iterable[Order]:
-    """Open and closed ones, from `orderId` on or within the times; without either the latest."""
-    start, end = window(args)
-    blotter = view.blotter(account, market)
-    if blotter is None:
-        return []
-    rows, first_id = blotter.rows, args.get("orderId")
-    low, high = 0, len(rows)
-    if first_id is not None:
-        low = bisect_left(rows, first_id, key=by_order_id)
-    if start is not None:
-        low = max(low, bisect_left(rows, start, key=by_accepted_us))
-    if end is not None:
-        high = bisect_right(rows, end, key=by_accepted_us)
-    from_start = first_id is not None or start is not None
-    known = (row for row in _walk(rows, low, high, from_start) if row.id in view.by_id)
-    return _cut(known, args, from_start)
-
-
-def amendments(view: OrderView, account: int, market: int, args: Args) -> list[Amendment]:
-    """Of the order `orderId`, from `fromExecutionId` on; without it the latest. Raises ApiError -2013."""
-    order, first_id = find_order(view, account, market, {"orderId": args["orderId"]}), args.get("fromExecutionId")
-    extra = order.extra
-    rows = [] if extra is None or extra.amends is None else extra.amends
-    low = 0 if first_id is None else bisect_left(rows, first_id, key=_amendment_id)
-    from_start = first_id is not None
-    return _cut(_walk(rows, low, len(rows), from_start), args, from_start)
-
-
-def find_list(view: OrderView, account: int, args: Args) -> OrderList:
-    """The list named by `orderListId`, by its own client id as `origClientOrderId`, or by both. Raises ApiError."""
-    list_id, client_id = args.get("orderListId"), args.get("origClientOrderId")
-    if list_id is None and client_id is None:
-        raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", "origClientOrderId", "orderListId")
-    holder = view.lists.accounts.get(account)
-    found = None
-    if holder is not None:
-        found = holder.by_client_id.get(client_id or "") if list_id is None else view.lists.by_id.get(list_id)
-    if found is None or found.account != account:
-        raise api_error("NO_SUCH_ORDER")
-    if client_id is not None and found.client_id != client_id:
-        raise api_error("CLIENT_ORDER_ID_INVALID")
-    return found
-
-
-def all_lists(view: OrderView, account: int, args: Args) -> list[OrderList]:
-    """Open and ended ones, from `fromId` on or within the times; without either the latest. Raises ApiError -1127,
-    and -1128 for both."""
-    first_id = args.get("fromId")
-    if first_id is not None and ("startTime" in args or "endTime" in args):
-        raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-    start, end = window(args)
-    holder = view.lists.accounts.get(account)
-    if holder is None:
-        return []
-    rows = holder.rows
-    low, high = 0, len(rows)
-    if first_id is not None:
-        low = bisect_left(rows, first_id, key=by_order_id)
-    if start is not None:
-        low = bisect_left(rows, start, key=by_accepted_us)
-    if end is not None:
-        high = bisect_right(rows, end, key=by_accepted_us)
-    from_start = first_id is not None or start is not None
-    known = (row for row in _walk(rows, low, high, from_start) if row.id in view.lists.by_id)
-    return _cut(known, args, from_start)
+    return sorted(found, key=by_own_id)
 
 
 def open_lists(view: OrderView, account: int) -> list[OrderList]:
@@ -146,105 +137,120 @@ def open_lists(view: OrderView, account: int) -> list[OrderList]:
     return [] if holder is None else list(holder.open.values())
 
 
-def my_trades(view: OrderView, account: int, market: int, args: Args) -> Iterable[Fill]:
-    """Raises ApiError -1128 for parameters that do not go together."""
-    order_id, from_id = args.get("orderId"), args.get("fromId")
-    has_times = "startTime" in args or "endTime" in args
-    if has_times and (order_id is not None or from_id is not None):
+# --- pages
+
+
+def all_orders(view: OrderView, account: int, market: int, args: Args) -> Page[Order]:
+    """Open and closed ones, from `orderId` on or within the times; without either the latest. Raises ApiError -1127."""
+    held = _held_orders(view, account, market)
+    asked = asked_for(view, held, account, market, args, "orderId")
+    return held.page(view, asked, (row for row in held.walk(asked) if row.id in view.by_id))
+
+
+def amendments(view: OrderView, order: Order, args: Args, need: Need | None) -> Page[Amendment]:
+    """Of an order, from `fromExecutionId` on; without it the latest. `need`: what it took to find an order that memory
+    does not have, nor its amendments."""
+    market, holder = order.blotter.market, view.accounts.get(order.account)
+    rows = [] if order.extra is None or order.extra.amends is None else order.extra.amends
+    held = Held(rows, _NOTHING if holder is None else holder.amendments_gone, by_execution_id, by_time_us)
+    asked = asked_for(view, held, order.account, market, args, "fromExecutionId", order_id=order.id)
+    if need is not None:
+        return Page([], structs.replace(asked, need=need))
+    return held.page(view, asked, held.walk(asked), order.accepted_us)
+
+
+def all_lists(view: OrderView, account: int, args: Args) -> Page[OrderList]:
+    """Open and ended ones, from `fromId` on or within the times; without either the latest. Raises ApiError -1127,
+    and -1128 for both."""
+    if "fromId" in args and ("startTime" in args or "endTime" in args):
         raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-    start, end = window(args)
-    blotter = view.blotter(account, market)
+    held = _held_lists(view, account)
+    asked = asked_for(view, held, account, -1, args, "fromId")
+    return held.page(view, asked, (row for row in held.walk(asked) if row.id in view.lists.by_id))
+
+
+def my_trades(view: OrderView, account: int, market: int, args: Args) -> Page[Fill]:
+    """Raises ApiError -1127, and -1128 for parameters that do not go together."""
+    order_id, blotter = args.get("orderId"), view.blotter(account, market)
+    if ("startTime" in args or "endTime" in args) and (order_id is not None or "fromId" in args):
+        raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
     if blotter is None:
-        return []
-    rows = blotter.fills
-    low, high = blotter.first_fill, len(rows)
-    if order_id is not None:
-        low, high = _life_of(view, blotter, order_id)
-    if from_id is not None:
-        low = max(low, bisect_left(rows, from_id, key=_fill_id))
-    if start is not None:
-        low = max(low, bisect_left(rows, start, key=_fill_time))
-    if end is not None:
-        high = bisect_right(rows, end, key=_fill_time)
-    from_start = from_id is not None or start is not None
-    found = _walk(rows, low, high, from_start)
-    if order_id is not None:
-        found = (fill for fill in found if fill.order_id == order_id)
-    return _cut(found, args, from_start)
+        held: Held[Fill] = Held((), _NOTHING, by_own_id, by_time_us)
+    else:
+        held = Held(blotter.fills, blotter.fills_gone, by_own_id, by_time_us, blotter.first_fill)
+    asked = asked_for(view, held, account, market, args, "fromId", order_id=order_id)
+    if order_id is None:
+        return held.page(view, asked, held.walk(asked))
+    since_us, until_us = _life_of(view, order_id)
+    found = (fill for fill in held.walk(asked, since_us, until_us) if fill.order_id == order_id)
+    return held.page(view, asked, found, since_us)
 
 
-def allocations(view: OrderView, account: int, market: int, args: Args) -> list[Allocation]:
+def allocations(view: OrderView, account: int, market: int, args: Args) -> Page[Allocation]:
     """Of routed orders. Raises ApiError -1127, and -1128 for parameters that do not go together."""
-    order_id, from_id = args.get("orderId"), args.get("fromAllocationId")
-    if ("startTime" in args or "endTime" in args) and (order_id is not None or from_id is not None):
+    order_id, blotter = args.get("orderId"), view.blotter(account, market)
+    if ("startTime" in args or "endTime" in args) and (order_id is not None or "fromAllocationId" in args):
         raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-    start, end = window(args)
-    blotter = view.blotter(account, market)
     if blotter is None:
-        return []
-    rows = blotter.allocations
-    low, high = 0, len(rows)
-    if from_id is not None:
-        low = bisect_left(rows, from_id, key=_allocation_id)
-    if start is not None:
-        low = bisect_left(rows, start, key=_fill_time)
-    if end is not None:
-        high = bisect_right(rows, end, key=_fill_time)
-    from_start = from_id is not None or start is not None
-    found = (row for row in _walk(rows, low, high, from_start) if order_id is None or row.order_id == order_id)
-    return _cut(found, args, from_start)
+        held: Held[Allocation] = Held((), _NOTHING, by_allocation_id, by_time_us)
+    else:
+        held = Held(blotter.allocations, blotter.allocations_gone, by_allocation_id, by_time_us)
+    asked = asked_for(view, held, account, market, args, "fromAllocationId", order_id=order_id)
+    if order_id is None:
+        return held.page(view, asked, held.walk(asked))
+    since_us, until_us = _life_of(view, order_id)
+    found = (row for row in held.walk(asked, since_us, until_us) if row.order_id == order_id)
+    return held.page(view, asked, found, since_us)
 
 
-def prevented_matches(view: OrderView, account: int, market: int, args: Args) -> Iterable[PreventedMatch]:
+def prevented_matches(view: OrderView, account: int, market: int, args: Args) -> Page[PreventedMatch]:
     """Those of another account of the trade group, and of a taker routed from another market, too. Raises ApiError
     -1128 for parameters that do not go together."""
     match_id, order_id, from_id = (args.get(k) for k in ("preventedMatchId", "orderId", "fromPreventedMatchId"))
     if (match_id is None) == (order_id is None) or (order_id is None and from_id is not None):
         raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
     blotter = view.blotter(account, market)
-    if blotter is None:
-        return []
-    if match_id is not None:
-        return [row for row in blotter.prevented if row.event.prevented_match_id == match_id]
-    of_order = (
-        row
-        for row in blotter.prevented
-        if order_id in (row.event.taker_order, row.event.maker_order) and row.event.prevented_match_id >= (from_id or 0)
+    # Ids need not rise: those of a taker routed from another market are that market's. So none is looked for.
+    held = (
+        Held([], _NOTHING, _match_id, by_time_us)
+        if blotter is None
+        else Held(blotter.prevented, blotter.prevented_gone, _match_id, by_time_us)
     )
-    return _cut(of_order, args, True)
+    bounds = {**args, "fromPreventedMatchId": from_id or 0}
+    asked = asked_for(view, held, account, market, bounds, "fromPreventedMatchId", order_id=order_id, match_id=match_id)
+    found = list(islice((row for row in held.rows if _is_asked_for(row, asked)), asked.limit))
+    since_us = -1 if order_id is None else _life_of(view, order_id)[0]
+    return Page(found, None if held.edge_us(view) < max(since_us, 0) else asked)
 
 
-def _fill_id(fill: Fill) -> int:
-    return fill.id
+def _match_id(match: PreventedMatch) -> int:
+    return match.event.prevented_match_id
 
 
-def _allocation_id(allocation: Allocation) -> int:
-    return allocation.allocation_id
+def _is_asked_for(match: PreventedMatch, asked: Asked) -> bool:
+    event = match.event
+    if asked.match_id is not None:
+        return event.prevented_match_id == asked.match_id
+    return asked.order_id in (event.taker_order, event.maker_order) and event.prevented_match_id >= (
+        asked.first_id or 0
+    )
 
 
-def _amendment_id(amendment: Amendment) -> int:
-    return amendment.execution_id
+def _held_orders(view: OrderView, account: int, market: int) -> Held[Order]:
+    blotter = view.blotter(account, market)
+    if blotter is None:
+        return Held((), _NOTHING, by_own_id, by_accepted_us)
+    return Held(blotter.rows, blotter.orders_gone, by_own_id, by_accepted_us)
 
 
-def _fill_time(fill: Fill) -> int:
-    return fill.time_us
+def _held_lists(view: OrderView, account: int) -> Held[OrderList]:
+    holder = view.lists.accounts.get(account)
+    if holder is None:
+        return Held((), _NOTHING, by_own_id, by_accepted_us)
+    return Held(holder.rows, holder.gone, by_own_id, by_accepted_us)
 
 
-def _life_of(view: OrderView, blotter: Blotter, order_id: int) -> tuple[int, int]:
-    """The part of `fills` from the order's first moment to its last; all of it when the order is forgotten."""
-    rows, order = blotter.fills, view.by_id.get(order_id)
-    if order is None:
-        return blotter.first_fill, len(rows)
-    low = bisect_left(rows, order.accepted_us, lo=blotter.first_fill, key=_fill_time)
-    return low, bisect_right(rows, order.updated_us, lo=low, key=_fill_time)
-
-
-def _walk(rows: Sequence[T], low: int, high: int, from_start: bool) -> Iterator[T]:
-    indexes = range(low, high) if from_start else range(high - 1, low - 1, -1)
-    return (rows[index] for index in indexes)
-
-
-def _cut(found: Iterable[T], args: Args, from_start: bool) -> list[T]:
-    """The first `limit` of what was walked, rising."""
-    chosen = list(islice(found, args.get("limit", DEFAULT_LIMIT)))
-    return chosen if from_start else chosen[::-1]
+def _life_of(view: OrderView, order_id: int) -> tuple[int, int | None]:
+    """From the order's first moment to its last; everything when memory does not have it."""
+    order = view.by_id.get(order_id)
+    return (-1, None) if order is None else (order.accepted_us, order.updated_us)

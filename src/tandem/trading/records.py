@@ -19,8 +19,11 @@ own then start later: ids rise all the same."""
 
 WORKING = int(OrderState.WORKING)
 
-by_order_id = attrgetter("id")
+by_own_id = attrgetter("id")
 by_accepted_us = attrgetter("accepted_us")
+by_time_us = attrgetter("time_us")
+by_allocation_id = attrgetter("allocation_id")
+by_execution_id = attrgetter("execution_id")
 
 
 def execution_id(seq: int, index: int = 0) -> int:

@@ -12,6 +12,7 @@ from tandem.trading.list_service import ListService
 from tandem.trading.listings import Listings
 from tandem.trading.orders import OrderView
 from tandem.trading.params import CLIENT_ID, LIMIT, NEW_CLIENT_ID, ORDER_ID, SYMBOL, TIMES, Handler, query
+from tandem.trading.past import Past
 from tandem.trading.replace import ReplaceService
 from tandem.trading.service import OrderService
 
@@ -59,10 +60,15 @@ _REPLACE = (
 
 
 def operations(
-    client: EngineClient, view: OrderView, limiter: RateLimiter, new_client_id: Callable[[], str]
+    client: EngineClient,
+    view: OrderView,
+    limiter: RateLimiter,
+    new_client_id: Callable[[], str],
+    past: Past | None = None,
 ) -> list[Operation]:
+    """Without a `past`, history reaches as far back as memory does."""
     desk = Desk(client, client.engine, view, limiter, new_client_id, Listings(client.catalog))
-    orders, history = OrderService(desk), HistoryService(desk)
+    orders, history = OrderService(desk), HistoryService(desk, past)
     return [
         *_placing(orders),
         *_changing(orders, ReplaceService(desk)),
@@ -197,7 +203,7 @@ def _queries(history: HistoryService) -> list[Operation]:
             20,
             (SYMBOL, ORDER_ID, *TIMES, LIMIT),
             history.all_orders,
-            "Orders, open or not, as far back as this process keeps them.",
+            "Orders, open or not.",
         ),
         query(
             "order/amendments",
@@ -205,7 +211,7 @@ def _queries(history: HistoryService) -> list[Operation]:
             4,
             (SYMBOL, Param("orderId", Kind.LONG, mandatory=True), Param("fromExecutionId", Kind.LONG), LIMIT),
             history.amendments,
-            "How an order was amended, as far back as this process keeps it.",
+            "How an order was amended.",
         ),
         query(
             "rateLimit/order",
@@ -227,7 +233,7 @@ def _trades(history: HistoryService) -> list[Operation]:
             lambda args: 5 if "orderId" in args else 20,
             (SYMBOL, ORDER_ID, *TIMES, Param("fromId", Kind.LONG), LIMIT),
             history.my_trades,
-            "The account's trades, as far back as this process keeps them.",
+            "The account's trades.",
         ),
         query(
             "myAllocations",
@@ -235,7 +241,7 @@ def _trades(history: HistoryService) -> list[Operation]:
             20,
             (SYMBOL, *TIMES, Param("fromAllocationId", Kind.INT), LIMIT, ORDER_ID),
             history.my_allocations,
-            "Fills of routed orders in other markets' books, as far back as this process keeps them.",
+            "Fills of routed orders in other markets' books.",
         ),
         query(
             "myPreventedMatches",

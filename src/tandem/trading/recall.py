@@ -1,0 +1,48 @@
+"""What the engine's snapshot does not say of open orders and lists, brought back from the past once."""
+
+from collections.abc import Iterable, Sequence
+
+from tandem.domain.history import Need
+from tandem.trading.lists import OrderList
+from tandem.trading.orders import OrderView
+from tandem.trading.past import Past
+from tandem.trading.records import Order
+
+AT_ONCE = 500
+
+
+async def recall(view: OrderView, past: Past) -> None:
+    """Fills in the latest prevented match of orders, whether a routed order's last fill was an allocation, and the
+    client ids of list members that have ended. Raises TimeoutError; then it may be called again."""
+    need = Need(view.start_seq, -1, view.start_seq)
+    lists = [found for found in view.lists.by_id.values() if "" in found.client_ids]
+    for ids in _chunks(sorted({*view.unsure, *_unnamed(lists)})):
+        for told in await past.orders_by_id(need, ids):
+            _complete(view, told)
+            if told.list_id >= 0:
+                _name(view.lists.by_id.get(told.list_id), told)
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+
+
+def _unnamed(lists: Iterable[OrderList]) -> Iterable[int]:
+    return (id for one in lists for id, name in zip(one.order_ids, one.client_ids, strict=True) if not name)
+
+
+def _complete(view: OrderView, told: Order) -> None:
+    """What events have said since is newer."""
+    filled_then, order = view.unsure.pop(told.id, -1), view.by_id.get(told.id)
+    if order is None or filled_then < 0:
+        return
+    if order.prevented_match_id < 0:
+        order.prevented_match_id = told.prevented_match_id
+    if order.extra is not None and told.extra is not None and order.filled == filled_then:
+        order.extra.is_routed = told.extra.is_routed
+
+
+def _name(found: OrderList | None, told: Order) -> None:
+    if found is not None:
+        index = found.order_ids.index(told.id)
+        found.client_ids[index] = found.client_ids[index] or told.orig_client_id or told.client_id
