@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tandem.apps.serve import Exchange
 from tandem.apps.ws_session import session_methods
+from tandem.domain.intervals import INTERVALS
 from tandem.domain.operation import Operation
 from tandem.identity.service import open_keys
-from tandem.marketdata.intervals import INTERVALS
 from tandem.platform.clock import SystemClock
 from tandem.platform.engine import Engine
 from tandem.platform.settings import Settings

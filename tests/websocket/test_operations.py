@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tandem.marketdata.intervals import INTERVALS
+from tandem.domain.intervals import INTERVALS
 from tests.websocket.venue import UNIT, Venue, call
 
 ONE = {"symbol": "BTCUSDT"}
