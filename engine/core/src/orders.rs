@@ -1,6 +1,8 @@
 //! The open orders of one market: the book, those that wait outside of it, what else is known about each order, and the
 //! ways to find one.
 
+use std::collections::BTreeMap;
+
 use crate::book::{Book, Handle, Lots};
 use crate::hash::{self, spread};
 use crate::index::Index;
@@ -98,8 +100,8 @@ pub(crate) struct Orders {
     pub(crate) extras: Slab<Extra>,
     pub(crate) waiting: Slab<Waiting>,
     pub(crate) triggers: Triggers,
-    /// Orders in the book with an iceberg quantity.
-    icebergs: usize,
+    /// How many orders in the book have an iceberg quantity, by their price.
+    icebergs: BTreeMap<Price, usize>,
     by_id: Index,
     by_client: Index,
     /// Of `by_client`. Clients choose its keys: whoever knows the hash can make all of theirs meet in one place.
@@ -147,8 +149,14 @@ impl Orders {
 
     /// Whether some maker may hide a part of it.
     #[inline(always)]
-    pub(crate) const fn has_icebergs(&self) -> bool {
-        self.icebergs != 0
+    pub(crate) fn has_icebergs(&self) -> bool {
+        !self.icebergs.is_empty()
+    }
+
+    /// Whether some maker at this price may hide a part of it.
+    #[inline]
+    pub(crate) fn has_icebergs_at(&self, price: Price) -> bool {
+        self.has_icebergs() && self.icebergs.contains_key(&price)
     }
 
     #[inline]
@@ -185,7 +193,7 @@ impl Orders {
     /// What an order in the book does not show; 0 for most.
     #[inline]
     pub(crate) fn hidden(&self, handle: Handle) -> Lots {
-        if self.icebergs == 0 { 0 } else { self.extra(handle).map_or(0, |extra| extra.hidden) }
+        if self.icebergs.is_empty() { 0 } else { self.extra(handle).map_or(0, |extra| extra.hidden) }
     }
 
     #[inline]
@@ -275,8 +283,12 @@ impl Orders {
         } else {
             *self.resting.get_mut(at)? = info;
         }
-        if info.extra != NO_EXTRA && self.extras.get(info.extra)?.terms.iceberg_qty.0 > 0 {
-            self.icebergs = self.icebergs.checked_add(1)?;
+        if info.extra != NO_EXTRA
+            && let extra = self.extras.get(info.extra)?
+            && extra.terms.iceberg_qty.0 > 0
+        {
+            let count = self.icebergs.entry(extra.limit()).or_default();
+            *count = count.checked_add(1)?;
         }
         Some(())
     }
@@ -450,11 +462,23 @@ impl Orders {
         self.unlink(prev, next, list)?;
         let mut is_iceberg = false;
         if extra != NO_EXTRA {
-            is_iceberg = self.extras.remove(extra)?.terms.iceberg_qty.0 > 0;
-            self.icebergs = self.icebergs.checked_sub(usize::from(is_iceberg))?;
+            let extra = self.extras.remove(extra)?;
+            is_iceberg = extra.terms.iceberg_qty.0 > 0;
+            if is_iceberg {
+                self.drop_iceberg(extra.limit())?;
+            }
         }
         list.uncount(false, is_iceberg)?;
         self.drop_names(Place::Book(handle), id, owner, &client)
+    }
+
+    fn drop_iceberg(&mut self, price: Price) -> Option<()> {
+        let count = self.icebergs.get_mut(&price)?;
+        *count = count.checked_sub(1)?;
+        if *count == 0 {
+            self.icebergs.remove(&price);
+        }
+        Some(())
     }
 
     /// The account's next newer open order in this market.
@@ -467,8 +491,8 @@ impl Orders {
     }
 
     /// How many extras there are, and how many of them are of icebergs.
-    pub(crate) const fn extra_sizes(&self) -> (usize, usize) {
-        (self.extras.len(), self.icebergs)
+    pub(crate) fn extra_sizes(&self) -> (usize, usize) {
+        (self.extras.len(), self.icebergs.values().fold(0, |sum, count| sum.saturating_add(*count)))
     }
 
     /// All open orders of any state, in no order that means anything.

@@ -190,9 +190,8 @@ fn walk_amount(
 
 /// Whether a FOK order would be filled in full at once; `own` are the account's open orders in the market.
 ///
-/// A level without own makers counts as a whole, so that an order that ends at once is cheap however many orders cross.
-/// Two cases are walked maker by maker: where some maker hides a part, and where the levels would do but the account is
-/// in a trade group, whose makers have no list of their own.
+/// A level without own makers and icebergs counts as a whole, so that an order that ends at once is cheap however many
+/// orders cross. Makers of the account's trade group have no list of their own: where levels would do, they are walked.
 pub(crate) fn fills_in_full(
     market: &Market,
     walker: &Walker<'_>,
@@ -200,13 +199,9 @@ pub(crate) fn fills_in_full(
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
-    let side = walker.side.opposite();
-    if market.orders.has_icebergs() {
-        return fills_maker_by_maker(Parts::new(market, side), walker, limit, wanted);
-    }
     let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
     fills_level_by_level(market, walker, own, limit, wanted)
-        && (!has_group || fills_maker_by_maker(market.orders.book.makers(side), walker, limit, wanted))
+        && (!has_group || fills_maker_by_maker(market, walker, limit, wanted))
 }
 
 fn fills_level_by_level(
@@ -216,21 +211,23 @@ fn fills_level_by_level(
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
-    let (book, side) = (&market.orders.book, walker.side.opposite());
+    let (orders, side) = (&market.orders, walker.side.opposite());
     let own = own_levels(market, walker, own);
     let mut left = u128::from(wanted);
-    for (ticks, total) in book.levels(side) {
+    for (ticks, total) in orders.book.levels(side) {
         if !Book::crosses(walker.side, limit, ticks) || !walker.range.contains(ticks) {
             return false;
         }
-        if own.binary_search(&ticks).is_err() {
+        if own.binary_search(&ticks).is_err() && !orders.has_icebergs_at(market.price(ticks)) {
             left = left.saturating_sub(total);
         } else {
-            for maker in book.makers_at(side, ticks) {
+            for maker in Parts::at(market, side, ticks) {
                 match walker.mode {
+                    _ if left == 0 => return true,
+                    SelfTradePrevention::None => left = left.saturating_sub(u128::from(maker.lots)),
                     _ if maker.owner != walker.account.0 => left = left.saturating_sub(u128::from(maker.lots)),
                     SelfTradePrevention::ExpireMaker => {}
-                    _ => return left == 0,
+                    _ => return false,
                 }
             }
         }
@@ -241,9 +238,9 @@ fn fills_level_by_level(
     false
 }
 
-fn fills_maker_by_maker(makers: impl Iterator<Item = Maker>, walker: &Walker<'_>, limit: Ticks, wanted: Lots) -> bool {
+fn fills_maker_by_maker(market: &Market, walker: &Walker<'_>, limit: Ticks, wanted: Lots) -> bool {
     let mut left = wanted;
-    for maker in makers {
+    for maker in Parts::new(market, walker.side.opposite()) {
         if !Book::crosses(walker.side, limit, maker.ticks) || !walker.range.contains(maker.ticks) {
             return false;
         }

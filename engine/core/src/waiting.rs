@@ -49,6 +49,11 @@ impl Extra {
             amends: 0,
         }
     }
+
+    /// What an order in the book may pay or take at the worst.
+    pub(crate) const fn limit(&self) -> Price {
+        if self.pegged_price.0 > 0 { self.pegged_price } else { self.price }
+    }
 }
 
 /// Where an order outside the book stands.
