@@ -107,6 +107,21 @@ async def test_a_trailing_order_that_follows_at_once_says_so_when_it_is_told(tol
     assert seen == [told.time_us - 2_000_000, -1, told.time_us]
 
 
+async def test_what_a_command_brings_about_later_is_not_told_before(told: Told) -> None:
+    """A pending order that is activated and follows in the command that placed it; one with a stop price that the
+    command's own trades reach."""
+    heard, _ = told.hear(ALICE, micros=True)
+    pending = stop(1, stop_price=0, x_trailing_delta=100, state=PENDING, x_list_id=0)
+    told.tell(pending, released(1, WAITING, cause=1), trailing(1), stop(2, x_trailing_delta=100), trailing(2))
+    now = told.time_us
+    assert [(event["i"], event["X"], event["D"]) for event in heard] == [
+        (1, "PENDING_NEW", -1),
+        (1, "NEW", now),
+        (2, "NEW", -1),
+    ]
+    assert [told.order(i).extra.trailing_us for i in (1, 2)] == [now, now]  # type: ignore[union-attr]
+
+
 async def test_a_trailing_order_follows_from_a_later_trade_on(told: Told) -> None:
     told.tell(stop(1, x_trailing_delta=100))
     order = told.order(1)

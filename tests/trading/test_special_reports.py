@@ -174,7 +174,7 @@ async def test_a_triggered_order_that_fails_a_check_expires_without_having_worke
 
 async def test_a_trailing_stop_says_the_letters_of_both_times_in_micros(told: Told) -> None:
     micros, _ = told.hear(ALICE, micros=True)
-    told.tell(stop(1, x_trailing_delta=1), TrailingStarted(order_id=1, account=ALICE, market=BTCUSDT))
+    told.tell(stop(1, stop_price=0, x_trailing_delta=1), TrailingStarted(order_id=1, account=ALICE, market=BTCUSDT))
     told.tell(released(1))
     assert (micros[1]["D"], micros[1]["W"]) == (told.time_us - 1_000_000, told.time_us)
 

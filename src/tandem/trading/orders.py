@@ -53,7 +53,7 @@ PREVENTED_LIMIT = 20_000
 RARE_LIMIT = 20_000
 """Of ended lists, of allocations and of amendments, each."""
 
-PENDING = int(OrderState.PENDING)
+PENDING, WAITING = int(OrderState.PENDING), int(OrderState.WAITING)
 
 
 class OrderView:
@@ -86,6 +86,8 @@ class OrderView:
         self._prevented = FairShare(prevented_limit, self._forget_prevented, floor=floor)
         self._allocations = FairShare(rare_limit, self._forget_allocation, floor=floor)
         self._amends = FairShare(rare_limit, self._forget_amendment, floor=floor)
+        self._followed: tuple[Result | None, set[int]] = None, set()
+        """A result with the orders that begin to follow in it, gathered once: it may tell of hundreds."""
         self.start_seq: int = client.engine.recovery()["events_from_seq"]
         """Where the events begin that this is told."""
         self.start_us = NEVER_US if self.start_seq else -1
@@ -161,8 +163,8 @@ class OrderView:
 
     def _accept(self, event: OrderAccepted, result: Result) -> None:
         order = self._order(event, result.time_us)
-        if order.extra is not None and order.extra.trailing_delta:
-            _start_trailing(order, result)
+        if order.extra is not None:
+            self._follow_at_once(order.id, order.extra, result)
         self._file(order)
         if order.account in self.watched:
             assert self.observer is not None
@@ -216,11 +218,19 @@ class OrderView:
         extra.pegged_price = event.pegged_price
         if event.state == WORKING:
             extra.working_us = result.time_us
-        elif extra.trailing_delta:
-            _start_trailing(order, result)
+        self._follow_at_once(order.id, extra, result)
         if order.account in self.watched:
             assert self.observer is not None
             self.observer.released(order, result)
+
+    def _follow_at_once(self, order_id: int, extra: Extra, result: Result) -> None:
+        """What begins to follow the price as it is accepted or activated says so from the start. With a stop price it
+        begins by a later trade, and while pending not at all, whatever else its command brings about."""
+        if extra.trailing_delta and not extra.stop_price and extra.state == WAITING:
+            if self._followed[0] is not result:
+                self._followed = result, {e.order_id for e in result.events if type(e) is TrailingStarted}
+            if order_id in self._followed[1]:
+                extra.trailing_us = result.time_us
 
     def _follow(self, event: TrailingStarted, result: Result) -> None:
         order = self.by_id[event.order_id]
@@ -459,13 +469,6 @@ def _extra(terms: OrderExtra) -> Extra:
         list_id=terms.list_id,
         state=terms.state,
     )
-
-
-def _start_trailing(order: Order, result: Result) -> None:
-    """What begins to follow the price in the command that accepted or activated it says so from the start."""
-    assert order.extra is not None
-    if any(type(event) is TrailingStarted and event.order_id == order.id for event in result.events):
-        order.extra.trailing_us = result.time_us
 
 
 def _place_in(result: Result, amended: OrderAmended) -> int:
