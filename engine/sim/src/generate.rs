@@ -222,6 +222,8 @@ impl Generator {
         };
         let stale = match self.profile.sessions {
             Sessions::Cycle(_) => 20,
+            // Without its setup a stream says little.
+            _ if !self.setup.is_empty() => 0,
             _ => self.profile.stale_percent,
         };
         let number = self.numbers.entry(session).or_default();

@@ -204,4 +204,20 @@ planted!(
     RoutingTriggersAtHome,
     /// No book but the own one is looked at.
     RoutingStaysAtHome,
+    /// A maker of the taker's account pays in the discount asset.
+    OwnMakerMayDiscount,
+    /// A maker of the taker's account keeps all proceeds and pays its fee from free funds.
+    OwnMakerKeepsAll,
+    /// Self-trade prevention comes before the price range.
+    RangeAfterPrevention,
+    /// What a BUY without a price locks follows the last price.
+    NeedFollowsLastPrice,
+    /// What an OPO list bought is not rounded to the lots of MARKET orders.
+    MarketLotForgotten,
+    /// An amend is not judged by the filters.
+    AmendIsNotJudged,
+    /// MAX_POSITION counts a released order twice.
+    ReleasedCountsTwice,
+    /// The bounds on open orders are asked after the cancel of a cancel-replace.
+    ReplaceIsCountedLate,
 );

@@ -63,7 +63,10 @@ impl Generator {
             for (asset, worth) in worth.iter().enumerate() {
                 // So that the bound on credits leaves something for later.
                 let most = (1 << 99) / u128::from(profile.accounts);
-                let worth = worth.saturating_mul(u128::from(profile.wealth)).min(most);
+                // Who stands between the books is short of funds, mostly.
+                let is_short = profile.is_routed && account == profile.accounts && !self.random.one_in(4);
+                let times = if is_short { self.random.below(4) } else { profile.wealth };
+                let worth = worth.saturating_mul(u128::from(times)).min(most);
                 let amount = Amount(worth + u128::from(self.random.below(1000)) + 1);
                 self.setup.push_back(Command::Credit {
                     account: AccountId(account as u32),
@@ -262,6 +265,9 @@ impl Generator {
     }
 
     pub(super) fn credit(&mut self, model: &Model) -> Command {
+        if self.profile.is_routed && self.random.one_in(2) {
+            return self.credit_between(model);
+        }
         if model.assets.len() as u64 > self.profile.assets && self.random.one_in(10) {
             return self.fill_up(model);
         }
@@ -274,6 +280,20 @@ impl Generator {
             _ => u128::from(self.random.next() >> self.random.between(20, 63)),
         };
         Command::Credit { account: self.someone(model), asset: self.something(model), amount: Amount(amount) }
+    }
+
+    /// A few lots' worth of a quote asset for who stands between the books.
+    fn credit_between(&mut self, model: &Model) -> Command {
+        let id = self.market(model);
+        let Some(market) = model.markets.get(id.0 as usize) else {
+            return self.debit(model);
+        };
+        let one = 10_u128.pow(u32::from(model.assets[market.base.0 as usize].decimals));
+        let (tick, lot) = (u128::from(market.rules.tick_size.0), u128::from(market.rules.lot_size.0));
+        let mid = u128::from(self.mids.get(id.0 as usize).copied().unwrap_or(1));
+        let lots = u128::from(1 + self.random.below(self.profile.lots * 2));
+        let amount = Amount((mid * tick).saturating_mul(lot * lots) / one + u128::from(self.random.below(3)));
+        Command::Credit { account: AccountId(self.profile.accounts as u32), asset: market.quote, amount }
     }
 
     /// To the bound of an asset that no market of the setup needs, or one unit more.

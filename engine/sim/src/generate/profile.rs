@@ -113,7 +113,17 @@ impl Profile {
     /// Several markets of one base asset.
     fn routed(self) -> Self {
         let markets = self.markets.clamp(2, 4);
-        Self { is_routed: true, markets, assets: self.assets.max(markets + 1), sor_percent: 60, ..self }
+        let (accounts, mut actions) = (self.accounts.clamp(3, 6), self.actions);
+        actions[6] = actions[6].max(60);
+        Self {
+            accounts,
+            actions,
+            is_routed: true,
+            markets,
+            assets: self.assets.max(markets + 1),
+            sor_percent: 60,
+            ..self
+        }
     }
 
     /// Everybody pays in one asset, and every pair of assets has a market.

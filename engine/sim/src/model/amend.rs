@@ -119,7 +119,7 @@ impl Model {
         if rules.max_num_order_amends != 0 && rules.max_num_order_amends <= order.amends {
             return Err(RejectCode::MaxNumOrderAmendsReached);
         }
-        if new_qty.0 <= order.filled + order.prevented {
+        if new_qty.0 <= order.filled + order.prevented || self.bug(Planted::AmendIsNotJudged) {
             return Ok(());
         }
         self.check_lot_size(rules, new_qty)?;

@@ -309,7 +309,7 @@ impl Model {
         let mut qty = proceeds as u64;
         qty -= if self.bug(Planted::ProceedsInDust) { 0 } else { qty % rules.lot_size.0 };
         let has_market = pending.iter().any(|order| order.kind.works_as() == OrderKind::Market);
-        if has_market && rules.market_lot_size.0 > 0 {
+        if has_market && rules.market_lot_size.0 > 0 && !self.bug(Planted::MarketLotForgotten) {
             qty -= qty % rules.market_lot_size.0;
         }
         Qty(qty)

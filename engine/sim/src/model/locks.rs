@@ -35,7 +35,12 @@ impl Model {
             OrderState::Working => self.needs(accepted.market, accepted.side, order.limit(), order.left),
             OrderState::Pending if pays_itself => (self.needs(accepted.market, accepted.side, 0, 0).0, 0),
             OrderState::Waiting | OrderState::Pending => {
-                self.need(accepted.market, accepted.side, order.need_price, order.left)
+                let stop = order.terms.stop_price.0;
+                let price = match self.need_price(accepted.market, accepted.price.0, stop) {
+                    Some(price) if self.bug(Planted::NeedFollowsLastPrice) => price,
+                    _ => order.need_price,
+                };
+                self.need(accepted.market, accepted.side, price, order.left)
             }
         }
     }

@@ -369,7 +369,7 @@ impl Model {
             is_maker: true,
             side: side.opposite(),
             received: gives,
-            may_discount: !is_taker_or_between,
+            may_discount: !is_taker_or_between || self.bug(Planted::OwnMakerMayDiscount),
         };
         let (taker_fee, maker_fee) = (self.fee(&taker_pays), self.fee(&maker_pays));
         let base_before = self.balance(maker.accepted.account, base).free;
@@ -384,7 +384,8 @@ impl Model {
             self.balance_mut(between, given).free -= quote_amount;
             self.balance_mut(between, got).free += quote_amount;
         }
-        let covered = if is_taker_or_between { 0 } else { base_before };
+        let is_judged = !is_taker_or_between || self.bug(Planted::OwnMakerKeepsAll);
+        let covered = if is_judged { base_before } else { 0 };
         self.keep_proceeds_of_maker(maker, qty, maker_fee, covered);
         if self.bug(Planted::ImprovementKept) {
             self.keep_improvement(taker, maker, qty);

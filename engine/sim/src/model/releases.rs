@@ -51,7 +51,10 @@ impl Model {
         before.into_iter().filter(|_| ends_other).for_each(|order| self.after_touch(&order, events));
         let Some(order) = self.remove(market, id) else { return };
         let asked = as_working(&order);
+        let stays = self.bug(Planted::ReleasedCountsTwice);
+        self.market_mut(market).orders.extend(stays.then(|| order.clone()));
         let judged = self.check_release(&asked);
+        self.market_mut(market).orders.retain(|open| open.id() != id);
         let Ok(pegged) = judged else {
             let (status, reason) = (CloseStatus::Expired, CloseReason::Rejected);
             events.push(super::closed(&order, status, reason, ClientOrderId::EMPTY));

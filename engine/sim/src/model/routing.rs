@@ -111,7 +111,8 @@ impl Model {
                 return Next::Nobody;
             }
             let is_out = taking.range.is_some_and(|range| !range.allows(maker.limit()));
-            if is_out && !self.bug(Planted::RangeEndsNothing) {
+            let is_later = self.bug(Planted::RangeAfterPrevention) && self.is_prevented(taking, maker);
+            if is_out && !is_later && !self.bug(Planted::RangeEndsNothing) {
                 return Next::OutOfRange;
             }
             return Next::Maker(Box::new(maker.clone()));
