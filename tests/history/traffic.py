@@ -2,6 +2,7 @@
 
 import random
 import select
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ Leg = tuple[int, int, int, int, int, int, str, int, int | None, int | None, Term
 
 
 def open_exchange(path: Path) -> Engine:
-    return Engine.open(str(path), segment_bytes=1 << 20, reserve_bytes=0, snapshot_every=10**9)
+    return Engine.open(str(path), segment_bytes=1 << 20, reserve_bytes=0, snapshot_every=1_000_000)
 
 
 def results(engine: Engine, count: int) -> Iterator[Result]:
@@ -56,6 +57,15 @@ def replayed(engine: Engine) -> list[Result]:
     while batches := engine.poll():
         found += [result for batch in batches for result in batch.results]
     return found
+
+
+def take_snapshot(engine: Engine) -> None:
+    """Of everything that has been done."""
+    engine.snapshot()
+    end = time.monotonic() + 20
+    while engine.stats()["snapshot_seq"] < engine.digest()[0]:
+        assert time.monotonic() < end, "no snapshot"
+        time.sleep(0.001)
 
 
 class Traffic:

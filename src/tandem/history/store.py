@@ -1,7 +1,7 @@
 """Writing the history: what the fold asks of SQL, and batches of rows in one transaction each with the position.
 
-Ints, strings and None go to the driver as they are. SQLite takes them by `executemany`; PostgreSQL by COPY, and what
-may be there already through a temporary table beside it.
+Ints, strings and None go to the driver as they are. SQLite takes them by `executemany`; PostgreSQL by COPY when there
+are many, and else, or when they may be there already, as an array for each column.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 
 from tandem.history import schema
@@ -20,7 +21,9 @@ Names = dict[str, list[Values]]
 """Rows of `assets`, `markets` and `accounts` to add or to replace."""
 _CHUNK = 500
 _LIVE = [schema.orders.c[name] for name in LiveOrder.__struct_fields__]
-_COLUMNS = {name: tuple(table.columns.keys()) for name, table in schema.metadata.tables.items()}
+_COLUMNS = {name: tuple(table.columns.keys()) for name, table in schema.metadata.tables.items()} | {"orders": ORDER}
+_COPY_FROM = 100
+"""As many rows go by COPY, which has to be waited for; fewer are told with everything else at once."""
 
 
 class PositionMoved(HistoryUnusable):
@@ -158,10 +161,9 @@ class SqliteStore(Store):
 
     def _put(self, rows: Rows, names: Names) -> None:
         run = self._cursor.executemany
-        run(_ADD_ORDER, rows.orders)
-        run(_CHANGE_ORDER, rows.changed_orders)
-        for table, values in rows.appended.items():
+        for table, values in ({"orders": rows.orders} | rows.appended).items():
             run(_ADD[table], values)
+        run(_CHANGE, rows.changed_orders)
         for table, values in (*rows.replaced.items(), *names.items()):
             run(_REPLACE[table], values)
 
@@ -179,24 +181,28 @@ class PostgresStore(Store):
 
     def _put(self, rows: Rows, names: Names) -> None:
         self._make_partitions(rows)
-        self._copy("orders", ORDER, rows.orders)
-        self._merge("orders", LiveOrder.__struct_fields__, rows.changed_orders, _MERGE_ORDERS)
-        for table, values in rows.appended.items():
-            self._copy(table, _COLUMNS[table], values)
-        for table, values in (*rows.replaced.items(), *names.items()):
-            self._merge(table, _COLUMNS[table], values, _MERGE[table])
+        added = {"orders": rows.orders, **rows.appended}
+        for table, values in added.items():
+            if len(values) >= _COPY_FROM:
+                self._copy(table, values)
+        with self._driver.pipeline():
+            for table, values in added.items():
+                if len(values) < _COPY_FROM:
+                    self._run(_ADD_ARRAYS[table], values)
+            self._run(_CHANGE_ARRAYS, rows.changed_orders)
+            for table, values in (*rows.replaced.items(), *names.items()):
+                self._run(_MERGE_ARRAYS[table], values)
 
-    def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
-        if rows:
-            with self._cursor.copy(f"COPY {table} ({_listed(columns)}) FROM STDIN") as copy:
-                write = copy.write_row
-                for row in rows:
-                    write(row)
+    def _copy(self, table: str, rows: Sequence[Values]) -> None:
+        with self._cursor.copy(f"COPY {table} ({_listed(_COLUMNS[table])}) FROM STDIN") as copy:
+            write = copy.write_row
+            for row in rows:
+                write(row)
 
-    def _merge(self, table: str, columns: Sequence[str], rows: Sequence[Values], merge: str) -> None:
+    def _run(self, statement: str, rows: Sequence[Values]) -> None:
+        """With an array for each column."""
         if rows:
-            self._copy(f"new_{table}", columns, rows)
-            self._cursor.execute(merge)
+            self._cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 
     def _make_partitions(self, rows: Rows) -> None:
         """For the months of the rows and the one after them."""
@@ -247,37 +253,50 @@ def _widened(rows: Rows) -> Rows:
 # --- statements
 
 
-def _listed(columns: Iterable[str], prefix: str = "") -> str:
-    return ", ".join(f'{prefix}"{name}"' for name in columns)
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-def _added(table: str, columns: Sequence[str], verb: str) -> str:
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _added(table: str, verb: str = "INSERT") -> str:
+    columns = _COLUMNS[table]
     return f"{verb} INTO {table} ({_listed(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-def _merged(table: Table) -> str:
-    key = table.primary_key.columns.keys()
-    rest = [column.name for column in table.columns if column.name not in key]
-    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in rest)
-    return (
-        f"INSERT INTO {table.name} SELECT * FROM new_{table.name} ON CONFLICT ({_listed(key)}) DO UPDATE SET {changes}"
-    )
+def _arrays(table: str, columns: Sequence[str]) -> str:
+    types = schema.metadata.tables[table].columns
+    arrays = ", ".join(f"%s::{types[name].type.compile(_POSTGRES)}[]" for name in columns)
+    return f"unnest({arrays}) AS new({_listed(columns)})"
 
 
-_APPENDED = ("order_changes", "fills", "trades", "ledger", "transfers", "prevented_matches")
+def _added_arrays(table: str) -> str:
+    columns = _COLUMNS[table]
+    return f"INSERT INTO {table} ({_listed(columns)}) SELECT * FROM {_arrays(table, columns)}"
+
+
+def _merged_arrays(table: str) -> str:
+    key = schema.metadata.tables[table].primary_key.columns.keys()
+    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in _COLUMNS[table] if name not in key)
+    return f"{_added_arrays(table)} ON CONFLICT ({_listed(key)}) DO UPDATE SET {changes}"
+
+
+_APPENDED = ("orders", "order_changes", "fills", "trades", "ledger", "transfers", "prevented_matches")
 _REPLACED = ("order_lists", "candles", "daily", "assets", "markets", "accounts")
-_ADD = {table: _added(table, _COLUMNS[table], "INSERT") for table in _APPENDED}
-_REPLACE = {table: _added(table, _COLUMNS[table], "REPLACE") for table in _REPLACED}
-_MERGE = {table: _merged(schema.metadata.tables[table]) for table in _REPLACED}
-_ADD_ORDER = _added("orders", ORDER, "INSERT")
-_NUMBERS = {name: number for number, name in enumerate(LiveOrder.__struct_fields__, 1)}
-_CHANGE_ORDER = (
+_LIVE_NAMES = LiveOrder.__struct_fields__
+_NUMBERS = {name: number for number, name in enumerate(_LIVE_NAMES, 1)}
+_ADD = {table: _added(table) for table in _APPENDED}
+_REPLACE = {table: _added(table, "REPLACE") for table in _REPLACED}
+_CHANGE = (
     f"UPDATE orders SET {', '.join(f'{name} = ?{_NUMBERS[name]}' for name in CHANGING)}"
     f" WHERE id = ?{_NUMBERS['id']} AND accepted_us = ?{_NUMBERS['accepted_us']}"
 )
-_MERGE_ORDERS = (
-    f"UPDATE orders o SET {', '.join(f'{name} = n.{name}' for name in CHANGING)}"
-    " FROM new_orders n WHERE o.id = n.id AND o.accepted_us = n.accepted_us"
+_ADD_ARRAYS = {table: _added_arrays(table) for table in _APPENDED}
+_MERGE_ARRAYS = {table: _merged_arrays(table) for table in _REPLACED}
+_CHANGE_ARRAYS = (
+    f"UPDATE orders o SET {', '.join(f'{name} = new.{name}' for name in CHANGING)}"
+    f" FROM {_arrays('orders', _LIVE_NAMES)} WHERE o.id = new.id AND o.accepted_us = new.accepted_us"
 )
 _SESSION = (
     "SET synchronous_commit = off",
@@ -286,6 +305,4 @@ _SESSION = (
     "SET enable_mergejoin = off",
     "SET enable_seqscan = off",
     "SET jit = off",
-    f"CREATE TEMP TABLE new_orders ON COMMIT DELETE ROWS AS SELECT {_listed(_NUMBERS)} FROM orders WITH NO DATA",
-    *(f"CREATE TEMP TABLE new_{table} (LIKE {table}) ON COMMIT DELETE ROWS" for table in _REPLACED),
 )
