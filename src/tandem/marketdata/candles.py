@@ -8,6 +8,7 @@ trades are stored; the flat ones between are made on demand. Every series is bou
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import gcd
 
 from tandem.domain.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, Interval
@@ -71,11 +72,12 @@ class Series:
             return current
         return group([*current, *self.parent.pending()], self.interval, 0)
 
-    def first_open(self) -> int | None:
+    def first(self) -> Sequence[int] | None:
+        """The oldest candle held: perhaps without the trades of its beginning. Those behind it have all of theirs."""
         if self.closed:
-            return self.closed[0][0]
+            return self.closed[0]
         pending = self.pending()
-        return pending[0][0] if pending else None
+        return pending[0] if pending else None
 
     def between(self, start_us: int, end_us: int) -> list[Sequence[int]]:
         """Candles that open in [start, end)."""
@@ -185,27 +187,17 @@ class Candles:
         end_us: int | None,
         offset_us: int = 0,
     ) -> list[Sequence[int]]:
-        """Candles whose open time lies in [start, end], ascending, flat ones for times without trades, up to now.
+        """Of what is held; see `Span`."""
+        return self.span_rows(Span(interval, offset_us, now_us, limit, start_us, end_us))
 
-        With a start the oldest `limit`, else the newest. The first and last id of a flat candle are -1.
-        """
-        base = self._base(interval, offset_us)
-        first = base.first_open()
+    def span_rows(self, span: "Span") -> list[Sequence[int]]:
+        base = self.base(span.interval, span.offset_us)
+        first = base.first()
         if first is None:
             return []
-        low = interval.open_of(first, offset_us)
-        high = interval.open_of(now_us if end_us is None else min(end_us, now_us), offset_us)
-        if start_us is not None:
-            low = max(low, interval.open_from(start_us, offset_us))
-            high = min(high, interval.shift(low, limit - 1, offset_us))
-        else:
-            low = max(low, interval.shift(high, 1 - limit, offset_us))
-        if low > high:
-            return []
-        stored = base.between(low, interval.shift(high, 1, offset_us))
-        if base.interval is not interval:
-            stored = [*group(stored, interval, offset_us)]
-        return _fill(stored, interval, offset_us, low, high, base.close_before(low))
+        low, high = span.bounds(first[0])
+        stored = base.between(low, span.interval.shift(high, 1, span.offset_us))
+        return span.fill(span.folded(base.interval, stored), low, high, base.close_before(low))
 
     def latest(self, interval: Interval, open_us: int, offset_us: int = 0) -> Sequence[int] | None:
         """The candle that opens at `open_us`, flat when it has no trades; None before the first trade."""
@@ -238,7 +230,7 @@ class Candles:
         """The price of the last trade before the minute of `time_us`."""
         return self._minute.close_before(time_us - time_us % MINUTE)
 
-    def _base(self, interval: Interval, offset_us: int) -> Series:
+    def base(self, interval: Interval, offset_us: int) -> Series:
         """The coarsest series whose boundaries are boundaries of the shifted interval as well."""
         within_day = 0 < interval.us <= DAY
         if offset_us == 0 or (within_day and offset_us % interval.us == 0):
@@ -252,17 +244,48 @@ class Candles:
         return best
 
 
-def _fill(
-    stored: Sequence[Sequence[int]], interval: Interval, offset_us: int, low: int, high: int, close: int | None
-) -> list[Sequence[int]]:
-    rows: list[Sequence[int]] = []
-    at, open_us = 0, low
-    while open_us <= high:
-        if at < len(stored) and stored[at][0] == open_us:
-            rows.append(stored[at])
-            close = stored[at][4]
-            at += 1
-        elif close is not None:
-            rows.append((open_us, close, close, close, close, 0, 0, 0, 0, 0, -1, -1))
-        open_us = interval.shift(open_us, 1, offset_us)
-    return rows
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Candles whose open time lies in [start, end], up to now: with a start the oldest `limit`, else the newest."""
+
+    interval: Interval
+    offset_us: int
+    now_us: int
+    limit: int
+    start_us: int | None
+    end_us: int | None
+
+    def bounds(self, first_us: int) -> tuple[int, int]:
+        """When the first and the last of them open, if `first_us` is of the first candle that ever was. There are
+        none when the first is later than the last."""
+        interval, offset_us = self.interval, self.offset_us
+        low, high = interval.open_of(first_us, offset_us), self.last_us
+        if self.start_us is None:
+            return max(low, interval.shift(high, 1 - self.limit, offset_us)), high
+        low = max(low, interval.open_from(self.start_us, offset_us))
+        return low, min(high, interval.shift(low, self.limit - 1, offset_us))
+
+    @property
+    def last_us(self) -> int:
+        """No candle opens later."""
+        end_us = self.now_us if self.end_us is None else min(self.end_us, self.now_us)
+        return self.interval.open_of(end_us, self.offset_us)
+
+    def folded(self, base: Interval, stored: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+        """From candles of an interval that divides this one."""
+        return stored if base is self.interval else group(stored, self.interval, self.offset_us)
+
+    def fill(self, stored: Sequence[Sequence[int]], low: int, high: int, close: int | None) -> list[Sequence[int]]:
+        """Puts flat candles between those that opened in these bounds. `close`: the last price before. The first and
+        last id of a flat candle are -1."""
+        rows: list[Sequence[int]] = []
+        at, open_us = 0, low
+        while open_us <= high:
+            if at < len(stored) and stored[at][0] == open_us:
+                rows.append(stored[at])
+                close = stored[at][4]
+                at += 1
+            elif close is not None:
+                rows.append((open_us, close, close, close, close, 0, 0, 0, 0, 0, -1, -1))
+            open_us = self.interval.shift(open_us, 1, self.offset_us)
+        return rows

@@ -7,6 +7,7 @@ from functools import partial
 from tandem.domain.intervals import INTERVALS
 from tandem.domain.operation import Args, Call, Kind, Operation, Param, Security
 from tandem.marketdata.exchange_info import ExchangeInfo, websocket_limits
+from tandem.marketdata.past import Past
 from tandem.marketdata.references import ReferenceService
 from tandem.marketdata.service import Json, MarketDataService
 from tandem.marketdata.views import MarketData
@@ -49,8 +50,9 @@ Row = tuple[str, str, Weight, tuple[Param, ...], Handler, str]
 """REST path below /api/v3, WebSocket API method, weight, parameters, handler, summary."""
 
 
-def operations(data: MarketData, limiter: RateLimiter) -> list[Operation]:
-    service = MarketDataService(data)
+def operations(data: MarketData, limiter: RateLimiter, past: Past | None = None) -> list[Operation]:
+    """Without a `past`, trades and candles reach as far back as memory does."""
+    service = MarketDataService(data, past)
     announced = limiter.announced()
     info = [
         partial(service.exchange_info, ExchangeInfo(data.client, limits))
@@ -102,7 +104,7 @@ def _history(service: MarketDataService) -> list[Row]:
         ("depth", "depth", _depth_weight, depth, service.depth, "The order book, best first."),
         ("trades", "trades.recent", 25, (_SYMBOL, _LIMIT), service.trades, "The last trades."),
         ("historicalBlockTrades", "blockTrades.historical", 25, block, service.block_trades, "Block trades: none."),
-        ("historicalTrades", "trades.historical", 25, old, service.trades, "Trades from an id on, as far as kept."),
+        ("historicalTrades", "trades.historical", 25, old, service.trades, "Trades from an id on."),
         (
             "aggTrades",
             "trades.aggregate",

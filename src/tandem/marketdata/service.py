@@ -1,7 +1,7 @@
 """The handlers of the public operations."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,7 +12,10 @@ from tandem.domain.intervals import DAY, INTERVALS, parse_time_zone, parse_windo
 from tandem.domain.operation import Args, Call
 from tandem.marketdata import tickers
 from tandem.marketdata.book import levels, show_total
+from tandem.marketdata.candles import Span
 from tandem.marketdata.exchange_info import LISTED, ExchangeInfo, permitted
+from tandem.marketdata.history import DEFAULT_LIMIT, PublicHistory
+from tandem.marketdata.past import Past
 from tandem.marketdata.trades import Aggregate, Trade
 from tandem.marketdata.views import MarketData
 
@@ -20,14 +23,16 @@ MAX_SYMBOLS = 100
 """For the tickers that cost per symbol."""
 
 Json = Any
+T = TypeVar("T")
 _decode_names = msgspec.json.Decoder(list[str]).decode
 
 
 class MarketDataService:
     """The handlers; each returns what the API prints."""
 
-    def __init__(self, data: MarketData) -> None:
+    def __init__(self, data: MarketData, past: Past | None = None) -> None:
         self._data = data
+        self._history = PublicHistory(data, past)
         self._catalog = data.client.catalog
 
     def ping(self, _call: Call, _args: Args) -> Json:
@@ -100,10 +105,7 @@ class MarketDataService:
 
     def trades(self, call: Call, args: Args) -> Json:
         market = self.one(args)
-        ring = self._data.view(market.id).trades
-        limit = args.get("limit", 500)
-        first = max(args["fromId"], ring.first_id) if "fromId" in args else ring.next_id - limit
-        return [_trade(market, call, trade) for trade in ring.trades(first, first + limit)]
+        return _shown(self._history.trades(market.id, args), lambda trade: _trade(market, call, trade))
 
     def block_trades(self, _call: Call, args: Args) -> Json:
         """Nothing is traded outside the book."""
@@ -112,51 +114,21 @@ class MarketDataService:
 
     def aggregate_trades(self, call: Call, args: Args) -> Json:
         market = self.one(args)
-        ring = self._data.view(market.id).trades
-        limit = args.get("limit", 500)
-        start, end = args.get("startTime"), args.get("endTime")
-        if "fromId" in args:
-            if start is not None or end is not None:
-                raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
-            rows = ring.aggregates(ring.first_of(args["fromId"]), ring.next_id, limit)
-        else:
-            end_id = ring.next_id if end is None else ring.first_at(end + 1)
-            if start is None:
-                rows = ring.latest_aggregates(limit, end_id)
-            else:
-                rows = ring.aggregates(ring.first_at(start), end_id, limit)
-        return [_aggregate(market, call, row) for row in rows]
+        if "fromId" in args and ("startTime" in args or "endTime" in args):
+            raise api_error("OPTIONAL_PARAMS_BAD_COMBO")
+        return _shown(self._history.aggregates(market.id, args), lambda row: _aggregate(market, call, row))
 
     def klines(self, call: Call, args: Args) -> Json:
         market = self.one(args)
-        interval = INTERVALS[args["interval"]]
-        offset = _time_zone(args)
-        rows = self._data.view(market.id).candles.rows(
-            interval,
+        span = Span(
+            INTERVALS[args["interval"]],
+            _time_zone(args),
             call.received_us,
-            args.get("limit", 500),
-            start_us=args.get("startTime"),
-            end_us=args.get("endTime"),
-            offset_us=offset,
+            args.get("limit", DEFAULT_LIMIT),
+            args.get("startTime"),
+            args.get("endTime"),
         )
-        price, qty, show_time = market.show_price, market.show_qty, call.show_time
-        return [
-            [
-                show_time(row[0]),
-                price(row[1]),
-                price(row[2]),
-                price(row[3]),
-                price(row[4]),
-                qty(row[5]),
-                show_time(interval.shift(row[0], 1, offset) - 1),
-                price(row[6]),
-                row[7],
-                qty(row[8]),
-                price(row[9]),
-                "0",
-            ]
-            for row in rows
-        ]
+        return _shown(self._history.candles(market.id, span), lambda row: _kline(market, call, span, row))
 
     def average_price(self, call: Call, args: Args) -> Json:
         market = self.one(args)
@@ -225,6 +197,35 @@ class MarketDataService:
     def _best(self, market: Market) -> tickers.Best:
         best = self._data.engine.best(market.id)
         return best if self._data.shows(market) else (best[0], 0, 0, 0, 0)
+
+
+def _shown(found: Sequence[T] | Awaitable[Sequence[T]], show: Callable[[T], Json]) -> Json:
+    """Rows that may have to be waited for."""
+    if isinstance(found, Sequence):
+        return [show(row) for row in found]
+    return _shown_later(found, show)
+
+
+async def _shown_later(found: Awaitable[Sequence[T]], show: Callable[[T], Json]) -> Json:
+    return [show(row) for row in await found]
+
+
+def _kline(market: Market, call: Call, span: Span, row: Sequence[int]) -> Json:
+    price, qty, show_time = market.show_price, market.show_qty, call.show_time
+    return [
+        show_time(row[0]),
+        price(row[1]),
+        price(row[2]),
+        price(row[3]),
+        price(row[4]),
+        qty(row[5]),
+        show_time(span.interval.shift(row[0], 1, span.offset_us) - 1),
+        price(row[6]),
+        row[7],
+        qty(row[8]),
+        price(row[9]),
+        "0",
+    ]
 
 
 def _trade(market: Market, call: Call, trade: Trade) -> Json:

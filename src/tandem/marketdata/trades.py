@@ -140,6 +140,17 @@ class TradeRing:
         """The id of the first trade at or after `time_us`; `next_id` when there is none."""
         return self._first(time_us, 2, 2)
 
+    def first_whole_aggregate(self) -> int:
+        """Aggregates from this id on are held with all their trades, if there are any."""
+        if not len(self):
+            return self.next_aggregate
+        return self._field(self.first_id, 3) + 1 - (self._field(self.first_id, 2) >> 1 & 1)
+
+    @property
+    def first_us(self) -> int:
+        """When the oldest trade held was; there is one."""
+        return self._field(self.first_id, 2) >> 2
+
     def holds_from(self, time_us: int) -> bool:
         """Whether no trade at or after `time_us` is missing."""
         return self.first_id == 0 or (len(self) > 0 and self._field(self.first_id, 2) >> 2 < time_us)

@@ -6,6 +6,7 @@ Recovery begins at the engine's newest snapshot; what lies before it comes from 
 from tandem.domain.catalog import Market
 from tandem.domain.trading import MarketStatus, Side
 from tandem.marketdata.candles import Candles
+from tandem.marketdata.past import Past
 from tandem.marketdata.store import VERSION, SavedSeries, SavedView, ViewStore
 from tandem.marketdata.trades import CAPACITY, TradeRing
 from tandem.platform.engine import Batch, Engine, EngineClient, Traded
@@ -19,6 +20,7 @@ class MarketView:
 
     __slots__ = (
         "candles",
+        "first_us",
         "last_price",
         "last_qty",
         "last_time_us",
@@ -31,6 +33,8 @@ class MarketView:
     def __init__(self, *, trade_capacity: int = CAPACITY) -> None:
         self.trades = TradeRing(trade_capacity)
         self.candles = Candles()
+        self.first_us = -1
+        """When the second of the first trade of all began, once the past was asked."""
         self.last_price: int | None = None
         self.last_qty = 0
         self.last_time_us = 0
@@ -86,13 +90,22 @@ class MarketView:
 class MarketData:
     """The views of all markets. Make it before `EngineClient.start`."""
 
-    def __init__(self, client: EngineClient, store: ViewStore | None = None, *, trade_capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        store: ViewStore | None = None,
+        past: Past | None = None,
+        *,
+        trade_capacity: int = CAPACITY,
+    ) -> None:
         self.client = client
         self._store = store
+        self._past = past
         self._trade_capacity = trade_capacity
         self._views: dict[int, MarketView] = {}
-        found = client.engine.recovery()
-        self._seq: int = found["events_from_seq"]
+        self.start_seq: int = client.engine.recovery()["events_from_seq"]
+        """Where the events begin that this is told."""
+        self.seq = self.start_seq
         """All views have seen everything up to here."""
         for market, next_trade, last_price, _version in client.engine.snapshot_markets():
             self._recover(market, next_trade, last_price)
@@ -106,7 +119,7 @@ class MarketData:
         view = self._views.get(market)
         if view is None:
             view = self._views[market] = MarketView(trade_capacity=self._trade_capacity)
-            view.saved_seq = self._seq
+            view.saved_seq = self.seq
         return view
 
     def on_batch(self, batch: Batch) -> None:
@@ -133,7 +146,7 @@ class MarketData:
                         event.taker_side == _SELL,
                         starts,
                     )
-        self._seq = batch.seq
+        self.seq = batch.seq
 
     def shows(self, market: Market) -> bool:
         """Whether the market's book and its streams are shown."""
@@ -154,9 +167,16 @@ class MarketData:
             if saved is not None:
                 missing = next_trade - saved.next_id
                 log(__name__).warning("candles lack trades from before the snapshot", market=market, trades=missing)
-            known, counted = (0, 0) if saved is None else (saved.next_id, saved.next_aggregate)
-            view.trades.start_at(next_trade, counted + next_trade - known)
+            view.trades.start_at(next_trade, self._next_aggregate(market, next_trade, saved))
             view.last_price = last_price
+
+    def _next_aggregate(self, market: int, next_trade: int, saved: SavedView | None) -> int:
+        """The past has counted; else so high that no id comes twice."""
+        counted = None if self._past is None else self._past.next_aggregate(market, next_trade)
+        if counted is not None:
+            return counted
+        known, counted = (0, 0) if saved is None else (saved.next_id, saved.next_aggregate)
+        return counted + next_trade - known
 
     def unsaved(self) -> list[int]:
         """Markets that traded since they were saved, the one saved longest ago first."""
@@ -174,7 +194,7 @@ class MarketData:
         """What is to be written, and the trades counted in it."""
         assert self._store is not None
         view = self._views[market]
-        return view.saved(self._store.cluster_id, self._seq), view.trade_count
+        return view.saved(self._store.cluster_id, self.seq), view.trade_count
 
     def write(self, market: int, saved: SavedView) -> None:
         """May run in another thread. Raises OSError."""
@@ -190,7 +210,7 @@ class MarketData:
         """Notes from where a restart needs events. Raises OSError."""
         assert self._store is not None
         unsaved = self.unsaved()
-        self._store.save_cursor(self.saved_seq(unsaved[0]) if unsaved else self._seq)
+        self._store.save_cursor(self.saved_seq(unsaved[0]) if unsaved else self.seq)
 
     def save(self) -> None:
         """Saves what has changed, for the end of the process. Raises OSError."""
