@@ -56,7 +56,7 @@ class HistoryService:
 
     async def _query_past_list(self, past: Past, need: Need, call: Call, args: Args) -> bytes:
         list_id, client_id = args.get("orderListId"), args.get("origClientOrderId", "")
-        found = await past.list(need, call.account, list_id, client_id)
+        found = await past.order_list(need, call.account, list_id, client_id)
         return self._list(queries.checked_list(found, args), call).encode()
 
     def _list(self, found: OrderList, call: Call) -> str:
@@ -112,7 +112,9 @@ class HistoryService:
 
     def all_lists(self, call: Call, args: Args) -> Answer:
         page = queries.all_lists(self._view, call.account, args)
-        return self._page(page, lambda past, asked: past.lists(asked), by_own_id, lambda found: self._list(found, call))
+        return self._page(
+            page, lambda past, asked: past.order_lists(asked), by_own_id, lambda found: self._list(found, call)
+        )
 
     def my_trades(self, call: Call, args: Args) -> Answer:
         listing = self._listings.find(args["symbol"])

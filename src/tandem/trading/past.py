@@ -53,7 +53,7 @@ class Past(Protocol):
         """As they happened: of orders of the account in the market. A taker that was routed there counts its matches
         in its own market."""
 
-    async def lists(self, asked: Asked) -> list[OrderList]: ...
+    async def order_lists(self, asked: Asked) -> list[OrderList]: ...
 
-    async def list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
+    async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
         """Without an id the latest with this client id."""

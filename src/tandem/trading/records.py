@@ -31,6 +31,10 @@ def execution_id(seq: int, index: int = 0) -> int:
     return seq * EXECUTIONS_PER_COMMAND + index
 
 
+def seq_of(execution_id: int) -> int:
+    return execution_id // EXECUTIONS_PER_COMMAND
+
+
 class Amendment(msgspec.Struct, eq=False, gc=False):
     """An order's quantity was lowered."""
 

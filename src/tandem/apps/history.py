@@ -1,0 +1,53 @@
+"""Questions to the history's database, for the past that trading and market data ask for.
+
+They run in a few threads with connections of their own, never on the loop. Each is answered together with the position
+that the database had then, and asked again until that is far enough.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from tandem.domain.history import Need
+from tandem.history.database import HistoryUnusable
+from tandem.history.reader import Answer, Reader
+from tandem.platform.telemetry import log
+
+T = TypeVar("T")
+WAIT_SECONDS = 1.0
+"""For the projection to come as far as an answer needs."""
+PAUSE_SECONDS = 0.01
+
+
+class Questions:
+    """As many at once as the reader has connections."""
+
+    def __init__(self, reader: Reader, *, threads: int = 4, wait_seconds: float = WAIT_SECONDS) -> None:
+        self.reader = reader
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="history")
+        self._wait_seconds = wait_seconds
+
+    def close(self) -> None:
+        """Waits for what is being asked."""
+        self._threads.shutdown(cancel_futures=True)
+        self.reader.close()
+
+    async def ask(self, need: Need, question: Callable[[], Answer], convert: Callable[[Any], T]) -> list[T]:
+        """Raises TimeoutError when the history is not told enough in time, or cannot be read."""
+
+        def answer() -> list[T] | str:
+            try:
+                seq, time_us, rows = question()
+            except HistoryUnusable as error:
+                return str(error)
+            return [convert(row) for row in rows] if need.is_met_at(seq, time_us) else f"it is told up to {seq}"
+
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._wait_seconds
+        while isinstance(rows := await loop.run_in_executor(self._threads, answer), str):
+            if loop.time() >= end:
+                log(__name__).warning("the history could not answer", reason=rows, **need._asdict())
+                raise TimeoutError(f"the history could not answer: {rows}")
+            await asyncio.sleep(PAUSE_SECONDS)
+        return rows

@@ -1,0 +1,72 @@
+"""The past as market data ask for it: rows of the history's database as trades, aggregates and candles."""
+
+from typing import Any
+
+from tandem.apps.history import Questions
+from tandem.domain.trading import Side
+from tandem.history.reader import Range
+from tandem.marketdata.candles import Row
+from tandem.marketdata.past import Wanted
+from tandem.marketdata.trades import Aggregate, Trade
+
+_SELL = int(Side.SELL)
+
+
+class MarketPast:
+    """`tandem.marketdata.past.Past`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._ask = questions.ask
+        self._reader = questions.reader
+
+    async def trades(self, wanted: Wanted) -> list[Trade]:
+        return await self._ask(wanted.need, lambda: self._reader.trades(wanted.market, _range(wanted)), _trade)
+
+    async def aggregates(self, wanted: Wanted) -> list[Aggregate]:
+        return await self._ask(wanted.need, lambda: self._reader.aggregates(wanted.market, _range(wanted)), _aggregate)
+
+    async def candles(self, wanted: Wanted, interval: str) -> list[Row]:
+        reader = self._reader
+        return await self._ask(wanted.need, lambda: reader.candles(wanted.market, interval, _range(wanted)), _candle)
+
+    def next_aggregate(self, market: int, next_trade: int) -> int | None:
+        last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
+        return last[0].aggregate_id + 1 if last and last[0].trade_id == next_trade - 1 else None
+
+
+def _range(wanted: Wanted) -> Range:
+    return Range(
+        limit=wanted.limit,
+        is_last=wanted.is_last,
+        from_id=wanted.first_id,
+        before_id=wanted.end_id,
+        from_us=wanted.start_us,
+        to_us=wanted.end_us,
+    )
+
+
+def _trade(row: Any) -> Trade:
+    """Who asks for trades does not ask where aggregates start."""
+    return Trade(row.trade_id, row.price, row.qty, row.time_us, False, row.taker_side == _SELL)
+
+
+def _aggregate(row: Any) -> Aggregate:
+    is_sold = row.taker_side == _SELL
+    return Aggregate(row.aggregate_id, row.price, int(row.qty), row.first_id, row.last_id, row.time_us, is_sold)
+
+
+def _candle(row: Any) -> Row:
+    return (
+        row.open_us,
+        row.open,
+        row.high,
+        row.low,
+        row.close,
+        row.volume,
+        row.quote_volume,
+        row.trades,
+        row.taker_buy_volume,
+        row.taker_buy_quote_volume,
+        -1,
+        -1,
+    )

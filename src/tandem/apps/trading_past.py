@@ -1,0 +1,242 @@
+"""The past as trading asks for it: rows of the history's database as trading's own records."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tandem.apps.history import Questions
+from tandem.domain.history import Need
+from tandem.history.reader import Answer, Range
+from tandem.platform.engine import SelfTradePrevented
+from tandem.trading.lists import OrderList
+from tandem.trading.past import Asked
+from tandem.trading.records import (
+    AccountOrders,
+    Allocation,
+    Amendment,
+    Blotter,
+    Extra,
+    Fill,
+    Order,
+    PreventedMatch,
+    execution_id,
+    seq_of,
+)
+
+ALL_MATCHES = 100_000
+"""More than one order can have: ids of two markets may be among them, so that they are cut only once in order."""
+
+
+class TradingPast:
+    """`tandem.trading.past.Past`."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._ask = questions.ask
+        self._reader = questions.reader
+
+    async def orders(self, asked: Asked) -> list[Order]:
+        def question() -> Answer:
+            return self._reader.orders(asked.account, asked.market, _range(asked))
+
+        return await self._ask(asked.need, question, _order)
+
+    async def order(self, need: Need, account: int, market: int, id: int | None, client_id: str) -> Order | None:
+        def question() -> Answer:
+            if id is not None:
+                return self._reader.orders_by_id([id])
+            return self._reader.order_by_client_id(account, market, client_id)
+
+        found = await self._ask(need, question, _order)
+        return next((o for o in found if (o.account, o.blotter.market) == (account, market)), None)
+
+    async def orders_by_id(self, need: Need, ids: Sequence[int]) -> list[Order]:
+        return await self._ask(need, lambda: self._reader.orders_by_id(ids), _order)
+
+    async def amendments(self, asked: Asked) -> list[Amendment]:
+        order_id = asked.order_id
+        assert order_id is not None
+        # The execution ids of one command begin below the one that is asked for: one row may be dropped for that.
+        seqs = replace(_range(asked, more=1), from_id=None if asked.first_id is None else seq_of(asked.first_id))
+        found = await self._ask(asked.need, lambda: self._reader.amendments(order_id, seqs), _amendment)
+        return [one for one in found if asked.first_id is None or one.execution_id >= asked.first_id]
+
+    async def fills(self, asked: Asked) -> list[Fill]:
+        def question() -> Answer:
+            if asked.order_id is not None:
+                return _of_asker(asked, self._reader.fills_of_order(asked.order_id, _range(asked)))
+            # A trade with oneself has two rows, in any order; one more than wanted brings both.
+            return self._reader.fills(asked.account, asked.market, _range(asked, more=1))
+
+        return await self._ask(asked.need, question, _fill)
+
+    async def allocations(self, asked: Asked) -> list[Allocation]:
+        def question() -> Answer:
+            if asked.order_id is not None:
+                return _of_asker(asked, self._reader.allocations_of_order(asked.order_id, _range(asked)))
+            return self._reader.allocations(asked.account, asked.market, _range(asked))
+
+        return await self._ask(asked.need, question, _allocation)
+
+    async def prevented_matches(self, asked: Asked) -> list[PreventedMatch]:
+        account, market, match_id, order_id = asked.account, asked.market, asked.match_id, asked.order_id
+
+        def question() -> Answer:
+            if match_id is not None:
+                found = self._reader.prevented_match(account, market, match_id)
+            else:
+                assert order_id is not None
+                every = Range(limit=ALL_MATCHES, from_id=asked.first_id)
+                found = self._reader.prevented_matches_of(account, order_id, every)
+            rows = [row for row in found.rows if _is_in_blotter(row, account, market)]
+            return found._replace(rows=sorted(rows, key=lambda row: (row.seq, row.id))[: asked.limit])
+
+        return await self._ask(asked.need, question, _prevented_match)
+
+    async def order_lists(self, asked: Asked) -> list[OrderList]:
+        def question() -> Answer:
+            return self._named(self._reader.order_lists(asked.account, _range(asked)))
+
+        return await self._ask(asked.need, question, _order_list)
+
+    async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
+        def question() -> Answer:
+            if id is not None:
+                return self._named(self._reader.order_lists_by_id([id]))
+            return self._named(self._reader.order_list_by_client_id(account, client_id))
+
+        found = await self._ask(need, question, _order_list)
+        return next((one for one in found if one.account == account), None)
+
+    def _named(self, lists: Answer) -> Answer:
+        """Each row with the ids of its orders and the names of those."""
+        members = [[int(id) for id in row.orders.split(",")] for row in lists.rows]
+        orders = self._reader.orders_by_id([id for ids in members for id in ids]).rows if members else []
+        names = {row.id: row.client_id for row in orders}
+        return lists._replace(
+            rows=[(row, ids, [names[id] for id in ids]) for row, ids in zip(lists.rows, members, strict=True)]
+        )
+
+
+def _range(asked: Asked, *, more: int = 0) -> Range:
+    return Range(
+        limit=asked.limit + more,
+        is_last=not asked.from_start,
+        from_id=asked.first_id,
+        from_us=asked.start_us,
+        to_us=asked.end_us,
+    )
+
+
+def _of_asker(asked: Asked, answer: Answer) -> Answer:
+    rows = [row for row in answer.rows if (row.account, row.market) == (asked.account, asked.market)]
+    return answer._replace(rows=rows)
+
+
+def _is_in_blotter(row: Any, account: int, market: int) -> bool:
+    """A prevented match: the taker's market is where it took, even if the maker waited in another one."""
+    own = (account, market)
+    return own in ((row.taker_account, row.market), (row.maker_account, row.maker_market))
+
+
+def _order(row: Any) -> Order:
+    """It is in nobody's blotter, but says in whose it was."""
+    order = Order(
+        Blotter(_NOBODY, row.market),
+        row.id,
+        row.account,
+        row.side,
+        row.kind,
+        row.tif,
+        row.price,
+        row.qty,
+        row.quote_qty,
+        row.stp,
+        row.strategy_id,
+        row.strategy_type,
+        row.cancel_id or row.client_id,
+        row.left_qty,
+        row.accepted_us,
+        row.updated_us,
+    )
+    order.orig_client_id = row.client_id if row.cancel_id else ""
+    order.filled, order.filled_quote = row.filled, row.filled_quote
+    order.prevented, order.prevented_match_id = row.prevented, row.prevented_match_id
+    order.status, order.expiry_reason = row.status, row.expiry_reason
+    order.extra = _extra(row)
+    return order
+
+
+_NOBODY = AccountOrders()
+
+
+def _extra(row: Any) -> Extra:
+    return Extra(
+        stop_price=row.stop_price,
+        trailing_delta=row.trailing_delta,
+        trailing_us=row.trailing_us,
+        iceberg_qty=row.iceberg_qty,
+        peg_price=row.peg_price,
+        peg_offset=row.peg_offset,
+        pegged_price=row.pegged_price,
+        used_sor=row.used_sor,
+        is_routed=row.is_routed,
+        list_id=row.list_id,
+        state=row.state,
+        working_us=row.working_us,
+    )
+
+
+def _amendment(row: Any) -> Amendment:
+    """The order that was asked for comes first in its command, the other one of its pair later."""
+    execution = execution_id(row.seq, int(row.n > 0))
+    return Amendment(execution, row.order_id, row.time_us, row.old_qty, row.qty, row.old_client_id, row.client_id)
+
+
+def _fill(row: Any) -> Fill:
+    return Fill(row.trade_id, *_what_was_filled(row))
+
+
+def _allocation(row: Any) -> Allocation:
+    return Allocation(-1, *_what_was_filled(row), allocation_id=row.allocation_id)
+
+
+def _what_was_filled(row: Any) -> tuple[Any, ...]:
+    return (
+        row.order_id,
+        row.market,
+        row.time_us,
+        row.side,
+        row.is_maker,
+        row.price,
+        row.qty,
+        row.quote_amount,
+        row.fee,
+        row.fee_asset,
+        row.list_id,
+    )
+
+
+def _prevented_match(row: Any) -> PreventedMatch:
+    event = SelfTradePrevented(
+        market=row.market,
+        prevented_match_id=row.id,
+        maker_market=row.maker_market,
+        taker_account=row.taker_account,
+        maker_account=row.maker_account,
+        mode=row.mode,
+        price=row.price,
+        taker_order=row.taker_order,
+        maker_order=row.maker_order,
+        taker_prevented=row.taker_prevented,
+        maker_prevented=row.maker_prevented,
+        transferred=row.transferred,
+        # Not kept, and not shown.
+        taker_left=0,
+        maker_left=0,
+    )
+    return PreventedMatch(event, row.market, row.time_us, row.trade_group, row.seq)
+
+
+def _order_list(named: Any) -> OrderList:
+    row, ids, names = named
+    return OrderList(row.id, row.account, row.market, row.kind, row.client_id, row.accepted_us, ids, names, row.is_open)
