@@ -193,27 +193,19 @@ def _amendment(row: Any) -> Amendment:
 
 
 def _fill(row: Any) -> Fill:
-    return Fill(row.trade_id, *_what_was_filled(row))
+    return Fill(id=row.trade_id, **_amounts(row))
 
 
 def _allocation(row: Any) -> Allocation:
-    return Allocation(-1, *_what_was_filled(row), allocation_id=row.allocation_id)
+    return Allocation(id=-1, allocation_id=row.allocation_id, **_amounts(row))
 
 
-def _what_was_filled(row: Any) -> tuple[Any, ...]:
-    return (
-        row.order_id,
-        row.market,
-        row.time_us,
-        row.side,
-        row.is_maker,
-        row.price,
-        row.qty,
-        row.quote_amount,
-        row.fee,
-        row.fee_asset,
-        row.list_id,
-    )
+def _amounts(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _AMOUNTS}
+
+
+_AMOUNTS = Fill.__struct_fields__[1:]
+"""Under the same names in SQL."""
 
 
 def _prevented_match(row: Any) -> PreventedMatch:
