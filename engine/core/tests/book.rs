@@ -43,6 +43,12 @@ impl Naive {
         }
         self.version += 1;
     }
+    fn requeue(&mut self, id: u64, lots: Lots) {
+        let at = self.orders.iter().position(|o| o.id == id).unwrap();
+        let order = self.orders.remove(at);
+        self.orders.push(Order { lots, ..order });
+        self.version += 1;
+    }
     fn take(&mut self, taker: Side, limit: Option<Ticks>, mut lots: Lots) -> (Lots, Vec<(u64, Lots)>) {
         let mut fills = Vec::new();
         for maker in self.queue(taker.opposite()) {
@@ -69,7 +75,13 @@ struct Pair {
 impl Pair {
     fn step(&mut self, random: &mut Random, spread: u64) {
         let side = random.of(Side::ALL);
-        match random.below(10) {
+        match random.below(11) {
+            10 => {
+                let Some((id, handle)) = self.pick(random) else { return };
+                let lots = 1 + random.below(100);
+                self.book.requeue(handle, lots).unwrap();
+                self.naive.requeue(id, lots);
+            }
             0..5 => self.place(random, side, spread),
             5 => {
                 let limit = (!random.one_in(3)).then(|| 1_000_000 + random.below(spread));
@@ -209,10 +221,12 @@ fn a_wrong_handle_is_refused() {
     let handle = book.insert(Side::Buy, 5, 10, 1, 0).unwrap();
     assert_eq!(book.insert(Side::Buy, 5, 0, 2, 0), None);
     assert_eq!(book.reduce(handle, 11), None);
+    assert_eq!(book.requeue(handle, 0), None);
     assert_eq!(book.get(handle).map(|order| order.lots), Some(10));
     assert_eq!(book.remove(handle), Some(10));
     assert_eq!(book.remove(handle), None);
     assert_eq!(book.reduce(handle, 1), None);
+    assert_eq!(book.requeue(handle, 1), None);
     assert_eq!(book.get(handle), None);
     assert_eq!(book.get(Handle::from_index(u32::MAX)), None);
     book.check().unwrap();

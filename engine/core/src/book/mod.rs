@@ -304,7 +304,7 @@ impl Book {
 
     /// An order whose lots are used up goes to the end of its level with `lots` new ones. One change of the level.
     pub fn requeue(&mut self, handle: Handle, lots: Lots) -> Option<()> {
-        let node = *self.nodes.get(handle.0 as usize).filter(|node| node.level != NONE)?;
+        let node = *self.nodes.get(handle.0 as usize).filter(|node| node.level != NONE && lots > 0)?;
         let side = side_of(node.level);
         let ladder = self.ladder_mut(side);
         let level = ladder.level_mut(node.level >> 1)?;
@@ -326,7 +326,7 @@ impl Book {
             let moved = self.nodes.get_mut(handle.0 as usize)?;
             (moved.prev, moved.next) = (tail, NONE);
         }
-        self.nodes.get_mut(handle.0 as usize).filter(|_| lots > 0)?.lots = lots;
+        self.nodes.get_mut(handle.0 as usize)?.lots = lots;
         self.changed(side, ticks);
         Some(())
     }
