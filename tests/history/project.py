@@ -46,11 +46,12 @@ def open_in(store: Store) -> tuple[list[int], list[OpenOrderList]]:
 
 def project(url: URL, results: Sequence[Result], assets: Assets, *, step: int = 1000, lives: int = 1) -> Store:
     """In batches of `step` results, by `lives` processes one after the other; returns the open store of the last."""
-    store = open_store(url, CLUSTER)
+    store = open_store(url)
     per_life = -(-len(results) // lives)
     for start in range(0, len(results), per_life):
         store.close()
-        store = open_store(url, CLUSTER)
+        store = open_store(url)
+        store.claim(CLUSTER)
         fold = Fold(store, assets.__getitem__, *open_in(store))
         life = results[start : start + per_life]
         for at in range(0, len(life), step):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
@@ -38,7 +39,7 @@ def as_fault(url: URL) -> Iterator[None]:
     """What a driver says becomes HistoryUnusable."""
     try:
         yield
-    except (DBAPIError, CommandError, sqlite3.Error, OSError) as error:
+    except (DBAPIError, CommandError, sqlite3.Error, psycopg.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise HistoryUnusable(f"{url.render_as_string()}: {str(reason).strip()}") from error
 

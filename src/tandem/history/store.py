@@ -36,20 +36,17 @@ class Position(NamedTuple):
     time_us: int
 
 
-def open_store(url: URL, cluster_id: str) -> "Store":
-    """The history of the exchange `cluster_id`, made when it is not there. Raises HistoryUnusable."""
+def open_store(url: URL) -> "Store":
+    """With the newest tables, made when they are not there. Raises HistoryUnusable."""
     engine = open_engine(url)
-    migrate(engine)
-    with as_fault(url):
-        connection = engine.connect()
-        kind = PostgresStore if url.get_backend_name() == "postgresql" else SqliteStore
-        store = kind(connection)
-        try:
-            store.claim(cluster_id)
-        except BaseException:
-            store.close()
-            raise
-    return store
+    try:
+        migrate(engine)
+        with as_fault(url):
+            kind = PostgresStore if url.get_backend_name() == "postgresql" else SqliteStore
+            return kind(engine.connect())
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def drop_history(url: URL) -> None:
@@ -66,22 +63,23 @@ class Store:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._url = connection.engine.url
-        self.position = Position("", 0, 0)
+        self.position = self._read_position()
+        """`cluster_id` is empty before the first claim."""
+
+    def _read_position(self) -> Position:
+        table = schema.position
+        row = self._one(select(table.c.cluster_id, table.c.seq, table.c.time_us))
+        return Position("", 0, 0) if row is None else Position(*row)
 
     def claim(self, cluster_id: str) -> None:
-        table = schema.position
-        with self._connection.begin():
-            row = self._connection.execute(select(table.c.cluster_id, table.c.seq, table.c.time_us)).one_or_none()
-            if row is None:
-                self.position = Position(cluster_id, 0, 0)
-                first = {"id": 1, "digest": "", "archived_us": 0} | self.position._asdict()
-                self._connection.execute(insert(table).values(first))
-            else:
-                self.position = Position(*row)
-        if self.position.cluster_id != cluster_id:
-            raise HistoryUnusable(
-                f"{self._url.render_as_string()} holds the history of another exchange; use a database of its own"
-            )
+        """Whose history this is from now on, if it is nobody's yet."""
+        if not self.position.cluster_id:
+            position = Position(cluster_id, 0, 0)
+            with as_fault(self._url), self._connection.begin():
+                first = {"id": 1, "digest": "", "archived_us": 0} | position._asdict()
+                self._connection.execute(insert(schema.position).values(first))
+            self.position = position
+        assert self.position.cluster_id == cluster_id, "the caller has looked"
 
     def close(self) -> None:
         self._connection.close()
@@ -206,7 +204,7 @@ class PostgresStore(Store):
 
     def _make_partitions(self, rows: Rows) -> None:
         """For the months of the rows and the one after them."""
-        first, last = _month_of(self.position.time_us or rows.time_us), _month_of(rows.time_us)
+        first, last = month_of(self.position.time_us or rows.time_us), month_of(rows.time_us)
         for month in range(first, last + 2):
             if month not in self._months:
                 for table in schema.PARTITIONED:
@@ -223,7 +221,7 @@ def partition_of(table: str, month: int) -> str:
     )
 
 
-def _month_of(time_us: int) -> int:
+def month_of(time_us: int) -> int:
     at = datetime.fromtimestamp(time_us // 1_000_000, UTC)
     return at.year * 12 + at.month - 1
 

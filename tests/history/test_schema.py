@@ -1,0 +1,110 @@
+"""The migrations make the tables that the code knows, on both databases."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine import URL
+
+from tandem.history.database import HistoryUnusable, database_url, migrate, open_engine
+from tandem.history.schema import PARTITIONED, metadata
+from tandem.history.store import month_of, open_store, partition_of
+from tests.history.twins import Twins
+
+PARTITION_KEYS = "SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table"
+
+
+@contextmanager
+def opened(url: URL) -> Iterator[Connection]:
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def described(url: URL) -> dict[str, Any]:
+    """Everything about the tables that the database itself tells."""
+    with opened(url) as connection:
+        if url.get_backend_name() == "sqlite":
+            made = text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL")
+            return {row.name: row.sql for row in connection.execute(made)}
+        inspector = inspect(connection)
+        keys = {name.rpartition(".")[2]: key for name, key in connection.execute(text(PARTITION_KEYS))}
+        return {table: _described(inspector, table) | {"by": keys.get(table)} for table in metadata.tables}
+
+
+def _described(inspector: Any, table: str) -> dict[str, Any]:
+    columns = [column | {"type": str(column["type"])} for column in inspector.get_columns(table)]
+    indexes = sorted(inspector.get_indexes(table), key=lambda index: str(index["name"]))
+    key, comment = inspector.get_pk_constraint(table), inspector.get_table_comment(table)
+    return {"columns": columns, "indexes": indexes, "key": key, "comment": comment}
+
+
+def test_an_upgraded_empty_database_has_the_tables_of_the_code(twins: Twins) -> None:
+    engine = open_engine(twins.first)
+    migrate(engine)
+    migrate(engine)
+    engine.dispose()
+    with opened(twins.second) as connection:
+        metadata.create_all(connection)
+    upgraded = described(twins.first)
+    assert upgraded.keys() >= metadata.tables.keys()
+    assert upgraded == described(twins.second)
+    if twins.first.get_backend_name() == "postgresql":
+        partitioned = {name: found["by"] for name, found in upgraded.items() if found["by"]}
+        assert partitioned == {name: f"RANGE ({time})" for name, time in PARTITIONED.items()}
+
+
+def test_a_downgrade_leaves_nothing(twins: Twins) -> None:
+    engine = open_engine(twins.first)
+    migrate(engine)
+    migrate(engine, "base")
+    engine.dispose()
+    with opened(twins.first) as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_a_database_of_a_newer_program_is_refused(twins: Twins) -> None:
+    open_store(twins.first).close()
+    with opened(twins.first) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(HistoryUnusable, match="9999"):
+        open_store(twins.first)
+
+
+@pytest.mark.parametrize(
+    ("database", "why"),
+    [("mysql://host/db", "not mysql"), ("history", "is no URL"), ("sqlite://", "not sqlite")],
+)
+def test_other_databases_are_refused(database: str, why: str) -> None:
+    with pytest.raises(HistoryUnusable, match=why):
+        database_url(database, Path())
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "history.db").write_text("not a database" * 1000)
+    with pytest.raises(HistoryUnusable, match=r"history\.db.*not a database"):
+        open_store(database_url("", tmp_path))
+
+
+def test_a_password_is_not_told() -> None:
+    url = database_url("postgresql://someone:secret@127.0.0.1:1/none", Path())
+    with pytest.raises(HistoryUnusable) as refused:
+        open_store(url)
+    assert "someone" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_partitions_are_months() -> None:
+    january = 2026 * 12
+    assert month_of(1_767_225_600_000_000 - 1) == january - 1
+    assert month_of(1_767_225_600_000_000) == january
+    assert partition_of("fills", january - 1) == (
+        "CREATE TABLE IF NOT EXISTS fills_2025_12 PARTITION OF fills"
+        " FOR VALUES FROM (1764547200000000) TO (1767225600000000)"
+    )
