@@ -18,7 +18,7 @@ from tandem.domain.error_table import ERRORS
 from tandem.domain.errors import ApiError
 from tandem.domain.operation import Kind, Operation
 from tandem.marketdata.topics import Topic
-from tandem.trading.user_stream import UserStreams
+from tandem.trading.user_stream import Burst, UserStreams
 from tests.conformance.recorder import Recorder
 
 _EDGE = {"timestamp", "recvWindow", "apiKey", "returnRateLimits"}
@@ -73,7 +73,7 @@ class Observer:
         _wrap(ApiError, "body", self._error)
         _wrap(Topic, "_send", self._stream)
         _wrap(UserStreams, "subscribe", self._user_stream)
-        _wrap(StreamConnection, "push_event", self._listen_key)
+        _wrap(StreamConnection, "push_events", self._listen_key)
         _wrap(Session, "end_subscriptions", self._ended)
         _wrap(Sockets, "announce_shutdown", self._shutdown)
         _wrap(stream_control, "answer", self._control)
@@ -171,10 +171,11 @@ class Observer:
         return send
 
     def _user_stream(self, original: Any) -> Any:
-        def subscribe(streams: UserStreams, account: int, sink: Callable[[bytes], None], **named: Any) -> Any:
-            def observed(event: bytes) -> None:
-                self._user_event(orjson.loads(event))
-                sink(event)
+        def subscribe(streams: UserStreams, account: int, sink: Callable[[Burst], None], **named: Any) -> Any:
+            def observed(burst: Burst) -> None:
+                for event in burst.events:
+                    self._user_event(orjson.loads(event))
+                sink(burst)
 
             return original(streams, account, observed, **named)
 
@@ -187,13 +188,14 @@ class Observer:
                 self._note(f"{kind} {event[field]}")
 
     def _listen_key(self, original: Any) -> Any:
-        def push_event(connection: StreamConnection, name: str, event: bytes) -> None:
-            kind = orjson.loads(event)["e"]
-            self._note(f"stream <listenKey> {kind}")
-            self._note(f"userEvent {kind}")
-            original(connection, name, event)
+        def push_events(connection: StreamConnection, name: str, burst: Burst) -> None:
+            for event in burst.events:
+                kind = orjson.loads(event)["e"]
+                self._note(f"stream <listenKey> {kind}")
+                self._note(f"userEvent {kind}")
+            original(connection, name, burst)
 
-        return push_event
+        return push_events
 
     def _ended(self, original: Any) -> Any:
         def end_subscriptions(session: Session, *given: Any) -> Any:

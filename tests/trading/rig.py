@@ -19,7 +19,7 @@ from tandem.platform.rate_limits import RateLimiter
 from tandem.platform.settings import Limits
 from tandem.trading import routes
 from tandem.trading.orders import OrderView
-from tandem.trading.user_stream import UserStreams
+from tandem.trading.user_stream import Burst, UserStreams
 
 ALICE, BOB, CAROL = 1, 2, 3
 BTC, USDT = 0, 1
@@ -118,7 +118,11 @@ class Rig:
     def hear(self, account: int, **options: bool) -> tuple[list[Any], Callable[[], None]]:
         """The account's events from now on, decoded, and the way to stop."""
         heard: list[Any] = []
-        return heard, self.streams.subscribe(account, lambda event: heard.append(msgspec.json.decode(event)), **options)
+
+        def sink(burst: Burst) -> None:
+            heard.extend(map(msgspec.json.decode, burst.events))
+
+        return heard, self.streams.subscribe(account, sink, **options)
 
     @property
     def ms(self) -> int:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import msgspec
+
+from tandem.trading.user_stream import Burst
 from tests.trading.rig import ALICE, BOB, BTC, CAROL, USDT, Rig
 
 Report = dict[str, Any]
@@ -240,7 +243,7 @@ async def test_each_account_hears_only_itself(rig: Rig) -> None:
 
 
 async def test_every_connection_hears_the_same_bytes_in_its_own_time_unit(rig: Rig) -> None:
-    raw: list[bytes] = []
+    raw: list[Burst] = []
     rig.streams.subscribe(ALICE, raw.append)
     rig.streams.subscribe(ALICE, raw.append)
     micros, _ = rig.hear(ALICE, micros=True)
@@ -262,11 +265,22 @@ async def test_nothing_is_heard_after_leaving(rig: Rig) -> None:
     assert (len(second), rig.results[-1].balances, rig.view.watched) == (2, [], set())
 
 
-async def test_a_connection_may_leave_while_it_hears(rig: Rig) -> None:
-    heard: list[bytes] = []
+async def test_all_reports_of_a_command_are_handed_over_at_once(rig: Rig) -> None:
+    """However many makers it meets, a listener is called once."""
+    told: list[Burst] = []
+    for number in range(4):
+        await rig.limit(BOB, "SELL", f"2000{number}", "0.1")
+    rig.streams.subscribe(ALICE, told.append)
+    await rig.market(ALICE, "BUY", quantity="0.4")
+    kinds = [[msgspec.json.decode(event).get("x", "funds") for event in burst.events] for burst in told]
+    assert kinds == [["NEW", "TRADE", "TRADE", "TRADE", "TRADE", "funds"]]
 
-    def hear_once(event: bytes) -> None:
-        heard.append(event)
+
+async def test_a_connection_may_leave_while_it_hears(rig: Rig) -> None:
+    heard: list[Burst] = []
+
+    def hear_once(burst: Burst) -> None:
+        heard.append(burst)
         leave()
 
     leave = rig.streams.subscribe(ALICE, hear_once)

@@ -29,7 +29,7 @@ from tandem.domain.errors import ApiError, api_error
 from tandem.identity.listen_keys import ListenKey, ListenKeys
 from tandem.marketdata.streams import StreamHub
 from tandem.marketdata.topics import MICROSECONDS, MILLISECONDS, form_of
-from tandem.trading.user_stream import UserStreams
+from tandem.trading.user_stream import Burst, UserStreams
 
 TOO_MANY = "Too many requests"
 
@@ -88,9 +88,12 @@ class StreamConnection(Socket):
             self.close(POLICY_VIOLATION, TOO_MANY)
         return is_allowed
 
-    def push_event(self, name: str, event: bytes) -> None:
-        """An event of an account's own stream."""
-        self.push_text(b'{"stream":%b,"data":%b}' % (orjson.dumps(name), event) if self._combined else event)
+    def push_events(self, name: str, burst: Burst) -> None:
+        """Events of an account's own stream."""
+        if self._combined:
+            self.push_burst(burst, b'{"stream":%b,"data":' % orjson.dumps(name), b"}")
+        else:
+            self.push_burst(burst)
 
     def wrap_notice(self, event: bytes) -> bytes:
         return b'{"stream":"!serverShutdown","data":%b}' % event if self._combined else event
@@ -170,7 +173,7 @@ class StreamApp:
         if key is None:
             return None
         stop = self._users.subscribe(
-            key.account, lambda event: connection.push_event(name, event), micros=connection.wants_microseconds
+            key.account, lambda burst: connection.push_events(name, burst), micros=connection.wants_microseconds
         )
         listeners = self._private.setdefault(name, set())
         listeners.add(connection)
@@ -191,5 +194,7 @@ class StreamApp:
                 "E": self.sockets.clock.wall_us() // unit,
                 "listenKey": key.name,
             }
-            connection.push_event(key.name, orjson.dumps(event))
+            burst = Burst()
+            burst.events.append(orjson.dumps(event))
+            connection.push_events(key.name, burst)
             connection.unsubscribe([key.name])

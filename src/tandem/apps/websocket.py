@@ -18,6 +18,7 @@ from tandem.domain.errors import ApiError, api_error
 from tandem.platform.clock import Clock
 from tandem.platform.rate_limits import MAX_ENTRIES, address_group
 from tandem.platform.telemetry import log
+from tandem.trading.user_stream import Burst
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -78,6 +79,22 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65_536:
         return b"\x81\x7e%b%b" % (size.to_bytes(2), payload)
     return b"\x81\x7f%b%b" % (size.to_bytes(8), payload)
+
+
+def framed(burst: Burst, head: bytes, tail: bytes) -> list[bytes]:
+    """The events as text frames with `head` and `tail` around each, many in one piece, made once for all sockets."""
+    pieces = burst.made.get(head)
+    if pieces is None:
+        pieces = burst.made[head] = []
+        piece = bytearray()
+        for event in burst.events:
+            piece += text_frame(head + event + tail)
+            if len(piece) >= MAX_TURN_BYTES:
+                pieces.append(bytes(piece))
+                piece.clear()
+        if piece:
+            pieces.append(bytes(piece))
+    return pieces
 
 
 class Sockets:
@@ -183,7 +200,7 @@ class Socket:
         return event
 
     def push(self, frame: bytes) -> None:
-        """Sends one whole frame soon."""
+        """Sends one or more whole frames soon."""
         if not self._is_flush_due:
             self._is_flush_due = True
             self._sockets.flush_soon(self)
@@ -194,6 +211,13 @@ class Socket:
 
     def push_text(self, payload: bytes) -> None:
         self.push(text_frame(payload))
+
+    def push_burst(self, burst: Burst, head: bytes = b"", tail: bytes = b"") -> None:
+        """Each of the events soon, with `head` and `tail` around it; `tail` is always the same for one `head`."""
+        for piece in framed(burst, head, tail):
+            if self.is_cut_off:
+                return
+            self.push(piece)
 
     def flush(self) -> None:
         """Writes what the transport has room for, and cuts off a client for whom too much is waiting."""

@@ -15,7 +15,7 @@ from tandem.domain.requests import Sent
 from tandem.domain.signing import EDGE_PARAMETERS
 from tandem.identity.keys import ApiKey, Permission
 from tandem.identity.listen_tokens import ListenTokens
-from tandem.trading.user_stream import UserStreams
+from tandem.trading.user_stream import Burst, UserStreams
 
 MAX_ACTIVE = 1_000
 MAX_SUBSCRIPTION_IDS = 65_535
@@ -35,6 +35,7 @@ class Connection(Protocol):
     returns_limits: bool
 
     def push_text(self, payload: bytes) -> None: ...
+    def push_burst(self, burst: Burst, head: bytes = b"", tail: bytes = b"") -> None: ...
 
 
 @dataclass(slots=True)
@@ -84,11 +85,10 @@ class Session:
             raise api_error("MAXIMUM_SUBSCRIPTION_IDS")
         number = self._next_id
         self._next_id += 1
-        push = self.connection.push_text
+        push = self.connection.push_burst
         head = b'{"subscriptionId":%d,"event":' % number
-        stop = users.subscribe(
-            key.account, lambda event: push(head + event + b"}"), micros=self.connection.show_time is microseconds
-        )
+        is_micros = self.connection.show_time is microseconds
+        stop = users.subscribe(key.account, lambda burst: push(burst, head, b"}"), micros=is_micros)
         self.subscriptions[number] = Subscription(key.account, key, stop, is_of_session)
         return number
 

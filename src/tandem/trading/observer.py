@@ -8,7 +8,8 @@ from tandem.trading.records import Amendment, Fill, Order, PreventedMatch
 
 
 class Observer(Protocol):
-    """Is told of each change to a watched account right after it, with the state the order had then."""
+    """Is told of each change to a watched account right after it, with the state the order had then. What is rejected
+    is told when no batch is."""
 
     def accepted(self, order: Order, result: Result) -> None: ...
     def released(self, order: Order, result: Result) -> None: ...
@@ -31,3 +32,6 @@ class Observer(Protocol):
 
     def settled(self, result: Result) -> None:
         """All events of a result that carries balances have been told."""
+
+    def deliver(self) -> None:
+        """All results of a batch have been told."""

@@ -143,6 +143,8 @@ class OrderView:
                     handle(event, result)
             if self.observer is not None and self.watched and result.balances:
                 self.observer.settled(result)
+        if self.observer is not None and self.watched:
+            self.observer.deliver()
 
     def _seed(self, opened: OpenOrder) -> None:
         order = self._order(opened.accepted, opened.accepted_us)

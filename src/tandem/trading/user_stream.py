@@ -1,8 +1,8 @@
 """What an account's own streams say: order reports, states of lists, balances, funds that came or went.
 
-Every event is encoded once per account and time unit, however many connections listen, and only while one does.
-Reports of one command come in the order in which things happened, its balances last. There is no `externalLockUpdate`:
-only orders lock funds here, no other system does.
+Every event is encoded once per account and time unit, however many connections listen, and only while one does; what
+a batch of commands brought about is handed to them at once. Reports of one command come in the order in which things
+happened, its balances last. There is no `externalLockUpdate`: only orders lock funds here, no other system does.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,21 @@ from tandem.trading.lists import OrderList
 from tandem.trading.orders import OrderView
 from tandem.trading.records import WORKING, Allocation, Amendment, Extra, Fill, Order, PreventedMatch, execution_id
 
-Sink = Callable[[bytes], None]
-"""Takes one event as JSON. Must neither raise nor block; it may unsubscribe."""
+
+class Burst:
+    """Events of one account in one time unit as JSON, in their order: the same object for everyone who listens."""
+
+    __slots__ = ("events", "made")
+
+    def __init__(self) -> None:
+        self.events: list[bytes] = []
+        self.made: dict[bytes, list[bytes]] = {}
+        """What a listener made of the events, for others who would make the same. One order may have 20,000 reports
+        and 1,000 listeners."""
+
+
+Sink = Callable[[Burst], None]
+"""Must neither raise nor block; it may unsubscribe."""
 
 _RESTING_KINDS = tuple(kind.works_as is not OrderKind.MARKET for kind in OrderKind)
 _GTC = int(TimeInForce.GTC)
@@ -50,6 +63,8 @@ class UserStreams:
         self._listings = Listings(client.catalog)
         self._view = view
         self._audiences: dict[int, _Audience] = {}
+        self._gathered: dict[tuple[int, int], Burst] = {}
+        """By account and time unit, until `deliver`."""
         self._execution = 0
         view.observer = self
 
@@ -143,6 +158,7 @@ class UserStreams:
         if order.stp < 0:
             order.stp = self._listings.by_id(order.blotter.market).market.rules.stp_default
         self._report(order, result, "REJECTED", reason=_reason(code))
+        self.deliver()
 
     def list_accepted(self, order_list: OrderList, result: Result) -> None:
         self._report_list(order_list, result, *names.LIST_STATUSES[True])
@@ -155,6 +171,7 @@ class UserStreams:
 
     def list_rejected(self, order_list: OrderList, code: int, result: Result) -> None:
         self._report_list(order_list, result, "RESPONSE", "REJECT", _reason(code))
+        self.deliver()
 
     def moved(self, event: Credited | Debited, result: Result) -> None:
         delta = event.amount if type(event) is Credited else -event.amount
@@ -179,23 +196,35 @@ class UserStreams:
                     f',"l":"{money.show(locked, asset.decimals)}"}}'
                 )
         for account, balances in rows.items():
-            for unit, sinks in self._listeners(account):
+            for unit, burst in self._listeners(account):
                 time = result.time_us // unit
                 head = f'{{"e":"outboundAccountPosition","E":{time},"u":{time}'
-                _send(sinks, f'{head},"B":[{",".join(balances)}]}}')
+                burst.events.append(f'{head},"B":[{",".join(balances)}]}}'.encode())
+
+    def deliver(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for (account, unit), burst in gathered.items():
+            audience = self._audiences.get(account)
+            for sink in () if audience is None else audience.sinks[unit]:
+                sink(burst)
 
     # --- formatting
 
-    def _listeners(self, account: int) -> list[tuple[int, tuple[Sink, ...]]]:
+    def _listeners(self, account: int) -> list[tuple[int, Burst]]:
+        """By time unit, what those who listen will be told."""
         audience = self._audiences.get(account)
-        return [] if audience is None else [(unit, sinks) for unit, sinks in audience.sinks.items() if sinks]
+        if audience is None:
+            return []
+        units = [unit for unit, sinks in audience.sinks.items() if sinks]
+        return [(unit, self._gathered.setdefault((account, unit), Burst())) for unit in units]
 
     def _report_funds(self, account: int, asset_id: int, delta: int, result: Result) -> None:
         asset = self._listings.asset(asset_id)
         code, shown = json_text(asset.code), asset.show(delta)
-        for unit, sinks in self._listeners(account):
+        for unit, burst in self._listeners(account):
             time = result.time_us // unit
-            _send(sinks, f'{{"e":"balanceUpdate","E":{time},"a":{code},"d":"{shown}","T":{time}}}')
+            event = f'{{"e":"balanceUpdate","E":{time},"a":{code},"d":"{shown}","T":{time}}}'
+            burst.events.append(event.encode())
 
     def _report_list(
         self, order_list: OrderList, result: Result, status_type: str, status: str, reason: str = "NONE"
@@ -209,9 +238,9 @@ class UserStreams:
             f'"s":{symbol},"g":{order_list.id},"c":"{names.CONTINGENCIES[order_list.kind]}","l":"{status_type}"'
             f',"L":"{status}","r":"{reason}","C":"{order_list.client_id}"'
         )
-        for unit, sinks in self._listeners(order_list.account):
+        for unit, burst in self._listeners(order_list.account):
             time = result.time_us // unit
-            _send(sinks, f'{{"e":"listStatus","E":{time},{body},"T":{time},"O":[{orders}]}}')
+            burst.events.append(f'{{"e":"listStatus","E":{time},{body},"T":{time},"O":[{orders}]}}'.encode())
 
     def _report(
         self,
@@ -256,20 +285,13 @@ class UserStreams:
             f',"Q":"{listing.show_quote(order.quote_qty)}","V":"{names.STP_MODES[order.stp]}"'
             f"{_strategy(order)}"
         )
-        for unit, sinks in self._listeners(order.account):
+        for unit, burst in self._listeners(order.account):
             now, created = result.time_us // unit, order.accepted_us // unit
             works = f'"W":{working_us // unit},' if working_us >= 0 else ""
             special = "" if extra is None else _special(extra, listing, unit)
-            _send(
-                sinks,
-                f'{{"e":"executionReport","E":{now},{head},"T":{now},{middle},"O":{created},{works}{tail}{special}{more}}}',
-            )
-
-
-def _send(sinks: tuple[Sink, ...], event: str) -> None:
-    encoded = event.encode()
-    for sink in sinks:
-        sink(encoded)
+            times = f'"T":{now},{middle},"O":{created},{works}'
+            event = f'{{"e":"executionReport","E":{now},{head},{times}{tail}{special}{more}}}'
+            burst.events.append(event.encode())
 
 
 def _flag(value: bool) -> str:
