@@ -7,7 +7,7 @@ the transport as `scope["extensions"]["tandem.transport"]`.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -54,6 +54,10 @@ MAX_HANDED_BYTES = 64 * 1024
 """While the transport holds more than this, frames wait here: as the one object that all sockets share, while the
 transport keeps a copy of each and up to three times its size. Not below the transport's high-water mark."""
 
+EVENTS_PER_PIECE = 64
+SHARED_HEADS = 4
+"""Of one burst of an account's events."""
+
 ROOM_SECONDS = 1.0
 """How late it may be noticed that a client who is being waited for is gone."""
 
@@ -81,20 +85,20 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8), payload)
 
 
-def framed(burst: Burst, head: bytes, tail: bytes) -> list[bytes]:
-    """The events as text frames with `head` and `tail` around each, many in one piece, made once for all sockets."""
-    pieces = burst.made.get(head)
-    if pieces is None:
-        pieces = burst.made[head] = []
-        piece = bytearray()
-        for event in burst.events:
-            piece += text_frame(head + event + tail)
-            if len(piece) >= MAX_TURN_BYTES:
-                pieces.append(bytes(piece))
-                piece.clear()
-        if piece:
-            pieces.append(bytes(piece))
-    return pieces
+def framed(burst: Burst, head: bytes, tail: bytes) -> Iterator[bytes]:
+    """The events as text frames with `head` and `tail` around each, many in one piece, when they are asked for. Sockets
+    with the same head share the pieces, for the first few heads: a client can have as many as it has sockets, and who
+    is cut off early needs few pieces."""
+    is_shared = head in burst.made or len(burst.made) < SHARED_HEADS
+    made = burst.made.setdefault(head, {}) if is_shared else {}
+    for start in range(0, len(burst.events), EVENTS_PER_PIECE):
+        piece = made.get(start)
+        if piece is None:
+            events = burst.events[start : start + EVENTS_PER_PIECE]
+            piece = b"".join([text_frame(head + event + tail) for event in events])
+            if is_shared:
+                made[start] = piece
+        yield piece
 
 
 class Sockets:

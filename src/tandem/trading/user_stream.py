@@ -31,9 +31,9 @@ class Burst:
 
     def __init__(self) -> None:
         self.events: list[bytes] = []
-        self.made: dict[bytes, list[bytes]] = {}
-        """What a listener made of the events, for others who would make the same. One order may have 20,000 reports
-        and 1,000 listeners."""
+        self.made: dict[bytes, dict[int, bytes]] = {}
+        """What a listener made of the events from an index on, for others who would make the same. One order may have
+        20,000 reports and 1,000 listeners."""
 
 
 Sink = Callable[[Burst], None]
