@@ -148,8 +148,9 @@ impl Profile {
         // Few cancels, or the book never grows.
         (actions[1], actions[2]) = (40, 1);
         actions[12..].fill(1);
+        actions[17] = 0;
         let deep = Self { is_deep: true, has_extras: false, accounts: 20, markets: 1, kinds, actions, ..self };
-        Self { spread: 3000, book_max: 3000, wealth: 5000, lots: 3, ..deep }
+        Self { spread: 4000, book_max: 4000, wealth: 5000, lots: 3, iceberg_percent: 5, peg_percent: 0, ..deep }
     }
 
     fn draw_sizes(random: &mut Random, kinds: [u64; 10], actions: [u64; 21], pace: Pace, sessions: Sessions) -> Self {

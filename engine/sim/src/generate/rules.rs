@@ -113,6 +113,9 @@ pub(super) fn with_steps(
         let sizes = MarketRules { qty_min: Qty(0), qty_max: Qty(0), market_qty_max: Qty(0), ..rules };
         return MarketRules { max_num_orders: 0, min_notional: None, notional: None, ..sizes };
     }
+    if profile.is_deep {
+        return MarketRules { max_num_orders: 0, ..rules };
+    }
     if profile.has_extras { with_extras(random, rules, profile) } else { rules }
 }
 

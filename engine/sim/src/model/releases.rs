@@ -25,17 +25,23 @@ pub(super) enum Release {
 impl Model {
     /// Takes from the front until the queue is empty or as many were taken as one command may.
     pub(super) fn run_releases(&mut self, events: &mut Vec<Event>) {
-        let mut taken = 0;
         let max = if self.bug(Planted::ReleasesHaveNoBound) { usize::MAX } else { RELEASES_MAX };
-        while taken < max
-            && let Some(release) = self.releases.pop_front()
-        {
-            match release {
-                Release::Fired(market, id) if self.open(market, id).is_some() => self.release(market, id, events),
-                Release::Activation(id) if self.lists.contains_key(&id) => self.activate(id, events),
-                Release::Fired(..) | Release::Activation(_) => continue,
+        let mut taken = 0;
+        while let Some(release) = self.releases.front().copied() {
+            let is_open = match release {
+                Release::Fired(market, id) => self.open(market, id).is_some(),
+                Release::Activation(id) => self.lists.contains_key(&id),
+            };
+            if is_open && taken == max {
+                return;
             }
-            taken += 1;
+            self.releases.pop_front();
+            match release {
+                Release::Fired(market, id) if is_open => self.release(market, id, events),
+                Release::Activation(id) if is_open => self.activate(id, events),
+                Release::Fired(..) | Release::Activation(_) => {}
+            }
+            taken += usize::from(is_open);
         }
     }
 
