@@ -217,10 +217,16 @@ class Socket:
         self.push(text_frame(payload))
 
     def push_burst(self, burst: Burst, head: bytes = b"", tail: bytes = b"") -> None:
-        """Each of the events soon, with `head` and `tail` around it; `tail` is always the same for one `head`."""
+        """Each of the events soon, with `head` and `tail` around it; `tail` is always the same for one `head`.
+
+        One order can have more reports than may wait. Who had taken everything before may take its time with them, as
+        long as it shares them with the others: they cost no memory of its own."""
+        has_taken_all = not self._frames
         for piece in framed(burst, head, tail):
             if self.is_cut_off:
                 return
+            if has_taken_all and head in burst.made:
+                self._max_waiting += len(piece)
             self.push(piece)
 
     def flush(self) -> None:
@@ -234,6 +240,8 @@ class Socket:
             return
         while self._frames and transport.get_write_buffer_size() <= MAX_HANDED_BYTES:
             transport.write(self._take_frames())
+        if not self._frames:
+            self._max_waiting = self._sockets.limits.max_waiting_bytes
         self.check_waiting()
 
     def _take_frames(self) -> bytes:
