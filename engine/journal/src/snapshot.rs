@@ -328,7 +328,8 @@ impl SnapshotStore {
         self.prune_up_to(u64::MAX)
     }
 
-    /// The same, but of segments only those that end at this seq or before it.
+    /// The same for a log that somebody reads who has come to this seq: the newest verified snapshot up to it is kept as
+    /// well, and so is every record after that one. So its reader can begin again where it is.
     pub fn prune_up_to(&self, released_seq: u64) -> Result<PruneReport> {
         let mut poison = self.exclusive()?;
         let mut report = PruneReport::default();
@@ -352,11 +353,21 @@ impl SnapshotStore {
         self.remove_unfinished(report)?;
         let mut kept = Vec::new();
         let mut older = Vec::new();
+        let mut base = None;
         for seq in self.list()? {
-            match self.load(seq) {
-                Ok(_) if kept.len() >= self.config.keep_snapshots => older.push(seq),
-                Ok(snapshot) => kept.push((snapshot.seq, snapshot.running_hash)),
-                Err(error) => report.findings.push(passed_over(seq, error)?),
+            let snapshot = match self.load(seq) {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    report.findings.push(passed_over(seq, error)?);
+                    continue;
+                }
+            };
+            let is_base = base.is_none() && seq <= released_seq;
+            base = base.or(is_base.then_some(seq));
+            if kept.len() < self.config.keep_snapshots {
+                kept.push((seq, snapshot.running_hash));
+            } else if !is_base {
+                older.push(seq);
             }
         }
         let Some((covered_seq, _)) = kept.get(self.config.keep_snapshots - 1) else {
@@ -370,7 +381,7 @@ impl SnapshotStore {
         for seq in older {
             self.remove(snapshot_name(seq), report)?;
         }
-        let removed = self.remove_segments((*covered_seq).min(released_seq), report);
+        let removed = self.remove_segments((*covered_seq).min(base.unwrap_or(0)), report);
         storage.sync_dir().map_err(|error| Error::fatal("fsync", &storage.describe(), error))?;
         removed
     }

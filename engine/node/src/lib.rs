@@ -11,8 +11,10 @@
 //! Deliberately absent: networks, formats for clients, users, any rule of the market.
 
 pub mod batch;
+pub mod follower;
 pub mod local;
 pub mod log;
+pub mod mark;
 pub mod node;
 pub mod offline;
 pub mod outbox;
@@ -20,6 +22,7 @@ pub mod queue;
 pub mod recovery;
 pub mod replay;
 pub mod replica;
+pub mod retention;
 pub mod snapshots;
 pub mod stats;
 

@@ -5,20 +5,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tandem_core::Core;
-use tandem_journal::{
-    Appended, Error, Journal, NewSnapshot, RECORD_OVERHEAD_BYTES, RunningHash, SnapshotStore, Storage,
-};
+use tandem_journal::{Appended, Error, Journal, NewSnapshot, RunningHash, SnapshotStore, Storage};
 
 use crate::log::{AppendError, Entries, Log, Records, Space, Tail};
+use crate::mark::DurableMark;
 use crate::notice::say;
+use crate::retention::Retention;
 use crate::snapshots::Store;
 use crate::stats::{Stats, nanoseconds};
 
 /// Appended batches that may wait for the replica; with more, the log waits.
 const BATCHES_AHEAD: usize = 4;
-
-/// How much is appended before the log is measured again.
-const MEASURE_EVERY_BYTES: u64 = 16 << 20;
 
 /// How far the clock may be behind the log before it is said; less is usual when a clock is set.
 const BEHIND_MIN_S: u64 = 2;
@@ -38,10 +35,12 @@ pub fn system_clock() -> Clock {
 pub struct LocalLog {
     journal: Journal,
     storage: Arc<dyn Storage>,
+    mark: DurableMark,
     clock: Clock,
     sender: SyncSender<Records>,
     stats: Arc<Stats>,
-    unmeasured_bytes: u64,
+    /// How many segments are counted in the gauge of the log's size.
+    rotations: u64,
     /// It was said that the clock is behind the log.
     is_behind: bool,
 }
@@ -58,7 +57,10 @@ pub fn local_log(
 ) -> (LocalLog, LocalTail) {
     let (sender, receiver) = sync_channel(BATCHES_AHEAD);
     measure_log(storage.as_ref(), &stats);
-    let mut log = LocalLog { journal, storage, clock, sender, stats, unmeasured_bytes: 0, is_behind: false };
+    let mut mark = DurableMark::new(Arc::clone(&storage));
+    // Recovery has synced all that it found.
+    mark.set(journal.durable_seq());
+    let mut log = LocalLog { journal, storage, mark, clock, sender, stats, rotations: 0, is_behind: false };
     log.time_us();
     (log, LocalTail(receiver))
 }
@@ -73,17 +75,15 @@ impl Log for LocalLog {
             Err(error) => return Err(AppendError::Fatal(error.to_string())),
         };
         let started = Instant::now();
-        self.journal.sync().map_err(|error| AppendError::Fatal(error.to_string()))?;
+        let durable_seq = self.journal.sync().map_err(|error| AppendError::Fatal(error.to_string()))?;
         let took = nanoseconds(started.elapsed());
         self.stats.syncs.add(1);
         self.stats.sync_ns_total.add(took);
         self.stats.sync_ns_max.raise(took);
         self.stats.sync_ns.record(took);
-        self.unmeasured_bytes += entries.bytes() as u64 + entries.len() as u64 * RECORD_OVERHEAD_BYTES;
-        if self.unmeasured_bytes >= MEASURE_EVERY_BYTES {
-            self.unmeasured_bytes = 0;
-            measure_log(self.storage.as_ref(), &self.stats);
-        }
+        self.mark.set(durable_seq);
+        let begun = self.journal.rotations() - std::mem::replace(&mut self.rotations, self.journal.rotations());
+        self.stats.log_bytes.add(begun * self.journal.config().segment_bytes);
         let records = entries.into_records(appended.first_seq, time_us, appended.running_hash.0);
         self.sender.send(records).map_err(|_| AppendError::Fatal("the replica has stopped".into()))
     }
@@ -130,7 +130,8 @@ impl Tail for LocalTail {
     }
 }
 
-/// Sets the gauge of the log's size: what its segments take of the disk.
+/// Sets the gauge of the log's size: what its segments take of the disk. Looks at each of them, so not for the log thread:
+/// a log may be kept for ever.
 fn measure_log(storage: &dyn Storage, stats: &Stats) {
     let size = |name: &String| storage.open(name, false)?.size();
     let names = storage.list().unwrap_or_default();
@@ -143,13 +144,14 @@ fn measure_log(storage: &dyn Storage, stats: &Stats) {
 pub struct LocalStore {
     snapshots: SnapshotStore,
     storage: Arc<dyn Storage>,
+    retention: Retention,
     stats: Arc<Stats>,
 }
 
 impl LocalStore {
     /// Writes and prunes `snapshots`, which lie in `storage`.
-    pub fn new(snapshots: SnapshotStore, storage: Arc<dyn Storage>, stats: Arc<Stats>) -> Self {
-        Self { snapshots, storage, stats }
+    pub fn new(snapshots: SnapshotStore, storage: Arc<dyn Storage>, retention: Retention, stats: Arc<Stats>) -> Self {
+        Self { snapshots, storage, retention, stats }
     }
 }
 
@@ -166,7 +168,7 @@ impl Store for LocalStore {
         let pruned = match &written {
             Err(error) if error.is_fatal() => return Err(error.to_string()),
             // Also after a failure: what an earlier pruning had to leave may be the room that was missing.
-            _ => self.snapshots.prune(),
+            _ => self.snapshots.prune_up_to(self.retention.released_seq()),
         };
         measure_log(self.storage.as_ref(), &self.stats);
         let findings = match pruned {

@@ -20,7 +20,7 @@ use crate::notice::{say, say_last};
 use crate::outbox::Outbox;
 use crate::queue::{Queue, SubmitError, Taken};
 use crate::replay::Replay;
-use crate::replica::Replica;
+use crate::replica::{Replica, SharedReplica};
 use crate::snapshots::{Message, Pace, SnapshotGate, State, Store};
 use crate::stats::{Stats, nanoseconds};
 
@@ -97,7 +97,7 @@ pub struct Node {
 struct Shared {
     queue: Queue,
     outbox: Outbox,
-    replica: Mutex<Replica>,
+    replica: SharedReplica,
     stats: Arc<Stats>,
     is_full: AtomicBool,
     /// A `RunReleases` is on its way.
@@ -126,7 +126,7 @@ impl Node {
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.session, settings.queue_limit),
             outbox: Outbox::new(settings.queue_limit, start.snapshot_seq, start.replay.is_some())?,
-            replica: Mutex::new(start.replica),
+            replica: Arc::new(Mutex::new(start.replica)),
             stats,
             is_full: AtomicBool::new(false),
             is_releasing: AtomicBool::new(false),
@@ -177,9 +177,9 @@ impl Node {
         self.shared.replica.lock()
     }
 
-    /// The replica, if nobody else has it right now.
-    pub fn try_replica(&self) -> Option<MutexGuard<'_, Replica>> {
-        self.shared.replica.try_lock()
+    /// The replica, for a reader that lives longer than the node.
+    pub fn shared_replica(&self) -> SharedReplica {
+        Arc::clone(&self.shared.replica)
     }
 
     /// Whether orders are taken.

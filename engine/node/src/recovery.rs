@@ -9,15 +9,17 @@ use tandem_core::types::{MarketId, Price, Seq, TimeUs};
 use tandem_core::{Core, MarketView, OpenOrder, OpenOrderList, SnapshotError, codec};
 use tandem_journal::{
     Config, Error, FileStorage, Identity, Journal, Locking, LogDir, Reader, RunningHash, Snapshot, SnapshotStore,
-    Start as Resume, Storage, take_lock,
+    Snapshots, Start as Resume, Storage, take_lock,
 };
 
 use crate::identity::{identity_of, random_u64};
 use crate::local::{Clock, LocalStore, local_log, system_clock};
+use crate::mark;
 use crate::node::{Fatal, Node, OnFatal, Settings, Start};
 use crate::queue::PAYLOAD_BYTES_MAX;
 use crate::replay::Replay;
 use crate::replica::Replica;
+use crate::retention::{Keep, Retention};
 use crate::stats::Stats;
 
 /// Smallest segment that takes the largest batch.
@@ -35,6 +37,8 @@ pub struct Options {
     pub min_free_bytes: u64,
     /// Most commands that wait for the log, and about the most results that wait for the consumer.
     pub queue_limit: usize,
+    /// When segments of the log are deleted.
+    pub keep: Keep,
     /// The last seq whose events the consumer has; `None`: it only wants those after the newest snapshot.
     pub replay_from: Option<u64>,
     /// Stamps commands.
@@ -51,6 +55,7 @@ impl Default for Options {
             reserve_bytes: 16 << 20,
             min_free_bytes: 64 << 20,
             queue_limit: 65_536,
+            keep: Keep::default(),
             replay_from: None,
             clock: system_clock(),
             on_fatal: Arc::new(Fatal::exit),
@@ -131,6 +136,8 @@ pub struct Opened {
     pub recovery: Recovery,
     /// For the consumer.
     pub start: EventsStart,
+    /// For whoever needs the log's records.
+    pub retention: Retention,
 }
 
 /// Recovers the shard in a directory, or makes one there, and starts it.
@@ -178,7 +185,7 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
         replayed: report.replayed,
         torn_bytes_cut: report.cut_bytes,
         damaged_snapshots: restored.damaged,
-        findings: report.findings.iter().map(ToString::to_string).collect(),
+        findings: report.findings.iter().map(ToString::to_string).chain(lost_end(&storage, report.last_seq)).collect(),
         took: started.elapsed(),
         cluster_id: identity.cluster_id,
     };
@@ -186,8 +193,21 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
         Some(core) => Some(Replay::new(Reader::new(Arc::clone(&storage), Locking::None)?, core, recovery.last_seq)),
         None => None,
     };
-    let node = start(journal, storage, snapshots, restored.core, replay, recovery.snapshot_seq, options)?;
-    Ok(Opened { node, recovery, start: events.start })
+    let retention = Retention::new(options.keep);
+    let store = (snapshots, retention.clone());
+    let node = start(journal, storage, store, restored.core, replay, recovery.snapshot_seq, options)?;
+    Ok(Opened { node, recovery, start: events.start, retention })
+}
+
+/// What is to be said when the mark of an earlier life is ahead of the log.
+fn lost_end(storage: &Arc<dyn Storage>, last_seq: u64) -> Option<String> {
+    // One that cannot be read is written again, and says nothing meanwhile.
+    let marked = mark::read(storage.as_ref()).ok().flatten().filter(|seq| *seq > last_seq)?;
+    Some(format!(
+        "the log ends at seq {last_seq}, but the file `{}` says that seq {marked} was synced: unless this is a copy, the \
+         disk has lost what it had promised to keep",
+        mark::NAME
+    ))
 }
 
 fn config(options: &Options, identity: Identity) -> Config {
@@ -203,7 +223,7 @@ fn config(options: &Options, identity: Identity) -> Config {
 fn start(
     journal: Journal,
     storage: Arc<dyn Storage>,
-    snapshots: SnapshotStore,
+    (snapshots, retention): (SnapshotStore, Retention),
     core: Core,
     replay: Option<Replay>,
     snapshot_seq: u64,
@@ -216,7 +236,7 @@ fn start(
     let start = Start {
         replica,
         replay,
-        store: Some(Box::new(LocalStore::new(snapshots, storage, Arc::clone(&stats)))),
+        store: Some(Box::new(LocalStore::new(snapshots, storage, retention, Arc::clone(&stats)))),
         snapshot_seq,
     };
     let settings = Settings {
@@ -233,10 +253,10 @@ fn no_node(error: std::io::Error) -> OpenError {
 }
 
 /// A core from a snapshot, or a new one.
-struct Restored {
-    core: Core,
-    hash: RunningHash,
-    damaged: Vec<String>,
+pub(crate) struct Restored {
+    pub core: Core,
+    pub hash: RunningHash,
+    pub damaged: Vec<String>,
 }
 
 /// What to say about a record that an older build took for a command: replayed here, it would be a reject.
@@ -251,7 +271,7 @@ pub(crate) fn older_command(payload: &[u8]) -> Option<String> {
 const HINT: &str = "Use the build that wrote this directory, or start in a new one";
 
 /// The newest snapshot that can be used, up to a seq; a new core when there is none.
-fn restore_at_most(snapshots: &SnapshotStore, seq_max: u64) -> Result<Restored, OpenError> {
+pub(crate) fn restore_at_most(snapshots: &Snapshots, seq_max: u64) -> Result<Restored, OpenError> {
     let mut foreign = None;
     let (restored, findings) = snapshots.newest_that(seq_max, |snapshot| {
         let seq = snapshot.seq;

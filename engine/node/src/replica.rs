@@ -1,5 +1,8 @@
 //! A core that follows the log, and what its readers want to know about each step.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use tandem_core::codec;
 use tandem_core::command::Command;
 use tandem_core::event::Event;
@@ -9,6 +12,9 @@ use tandem_core::{Broken, Core};
 use crate::batch::{BalanceNow, Batch, BookChange, Outcome};
 use crate::levels::{Levels, Place};
 use crate::log::Record;
+
+/// One that its readers and whoever drives it share.
+pub type SharedReplica = Arc<Mutex<Replica>>;
 
 /// See the module.
 pub struct Replica {

@@ -9,36 +9,30 @@ use tandem_core::command::{AmendOrder, CancelList, CancelReplace, Command, Place
 use tandem_core::types::{
     AccountId, AssetId, ListId, ListKind, MarketId, MarketStatus, OrderId, Price, Qty, ReplaceMode,
 };
-use tandem_core::{Core, SorView};
 use tandem_node::node::Node;
 use tandem_node::queue::{PAYLOAD_BYTES_MAX, SubmitError};
-use tandem_node::recovery::{self, EventsStart, Options, Recovery};
+use tandem_node::recovery::{self, EventsStart, Opened, Options, Recovery};
+use tandem_node::retention::{Keep, Retention};
 
-use crate::numbers::{Big, ClientId, Rates, fees_of, or_minus_one, shown, variant};
+use crate::numbers::{Big, ClientId, Rates, fees_of, variant};
 use crate::offline;
 use crate::orders::{Leg, Terms, cancel_of, order_of};
-use crate::reference::{Account, Asset, ExchangeRules, Market, MarketRules, OpenOrder, OpenOrderList};
-use crate::results::{Batch, batch_to_python, level};
+use crate::reference::{ExchangeRules, MarketRules, OpenOrder, OpenOrderList};
+use crate::replica::Replica;
+use crate::results::{Batch, batch_to_python};
 
 create_exception!(tandem._engine, EngineError, PyException, "The engine cannot be opened, or not read.");
 create_exception!(tandem._engine, Overloaded, PyException, "The queue of commands is full; nothing was taken.");
 
-/// (asset, free, locked).
-type BalanceRow = (u32, Big, Big);
-/// (asset, credited, debited, sum of free, sum of locked).
-type FundsRow = (u32, Big, Big, Big, Big);
 /// (market, next trade id, last price, book version).
 type MarketRow = (u32, u64, Option<u64>, u64);
-/// (base, markets, the account between the books).
-type SorRow = (u32, Vec<u32>, u32);
-/// (price, total).
-type LevelRow = (u64, i64);
 
 /// One shard.
-#[pyclass(frozen, module = "tandem._engine")]
+#[pyclass(frozen, extends = Replica, module = "tandem._engine")]
 pub struct Engine {
     node: Node,
     recovery: Recovery,
+    retention: Retention,
     /// Dropped when the first events are polled: the orders would take as much memory as the book.
     start: Mutex<Option<EventsStart>>,
 }
@@ -54,14 +48,6 @@ impl Engine {
         }
     }
 
-    /// Looks at the replica; other Python threads run while it is waited for.
-    fn read<T: Send>(&self, py: Python<'_>, look: impl FnOnce(&Core) -> T + Send) -> T {
-        if let Some(replica) = self.node.try_replica() {
-            return look(replica.core());
-        }
-        py.detach(|| look(self.node.replica().core()))
-    }
-
     fn with_start<T>(&self, look: impl FnOnce(&EventsStart) -> T) -> PyResult<T> {
         let start = self.start.lock().map_err(|_| EngineError::new_err("a thread died while it read the start"))?;
         let gone = || EngineError::new_err("read this before the first poll: it is dropped then");
@@ -73,7 +59,8 @@ impl Engine {
 impl Engine {
     #[staticmethod]
     #[pyo3(signature = (path, *, segment_bytes = 64 << 20, snapshot_every = 1_000_000, reserve_bytes = 16 << 20,
-        queue_limit = 65_536, replay_from = None))]
+        queue_limit = 65_536, replay_from = None, keep_log = true, hold_log = false))]
+    #[allow(clippy::too_many_arguments)] // all but one named by the caller
     fn open(
         py: Python<'_>,
         path: &str,
@@ -82,11 +69,28 @@ impl Engine {
         reserve_bytes: u64,
         queue_limit: usize,
         replay_from: Option<u64>,
-    ) -> PyResult<Self> {
-        let options =
-            Options { segment_bytes, snapshot_every, reserve_bytes, queue_limit, replay_from, ..Options::default() };
+        keep_log: bool,
+        hold_log: bool,
+    ) -> PyResult<Py<Self>> {
+        let keep = match (keep_log, hold_log) {
+            (true, _) => Keep::Everything,
+            (false, false) => Keep::UntilCovered,
+            (false, true) => Keep::UntilReleased,
+        };
+        let options = Options {
+            segment_bytes,
+            snapshot_every,
+            reserve_bytes,
+            queue_limit,
+            keep,
+            replay_from,
+            ..Options::default()
+        };
         let opened = py.detach(|| recovery::open(path, options)).map_err(|error| EngineError::new_err(error.0))?;
-        Ok(Self { node: opened.node, recovery: opened.recovery, start: Mutex::new(Some(opened.start)) })
+        let Opened { node, recovery, start, retention } = opened;
+        let replica = Replica::new(node.shared_replica());
+        let engine = Self { node, recovery, retention, start: Mutex::new(Some(start)) };
+        Py::new(py, PyClassInitializer::from(replica).add_subclass(engine))
     }
 
     fn recovery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -164,31 +168,6 @@ impl Engine {
         let leg = (side, kind, tif, price, qty, quote_qty, client_order_id, stp, strategy_id, strategy_type, terms);
         let order = order_of((account, market), leg)?;
         self.submit(&Command::PlaceOrder(order))
-    }
-
-    #[pyo3(signature = (account, market, side, kind, tif, price, qty, quote_qty, client_order_id, stp,
-        strategy_id = None, strategy_type = None, terms = None))]
-    #[allow(clippy::too_many_arguments)] // as for place_order
-    fn check_order(
-        &self,
-        py: Python<'_>,
-        account: u32,
-        market: u32,
-        side: u8,
-        kind: u8,
-        tif: u8,
-        price: u64,
-        qty: u64,
-        quote_qty: Big,
-        client_order_id: ClientId,
-        stp: i8,
-        strategy_id: Option<i64>,
-        strategy_type: Option<i32>,
-        terms: Option<Bound<'_, Terms>>,
-    ) -> PyResult<i16> {
-        let leg = (side, kind, tif, price, qty, quote_qty, client_order_id, stp, strategy_id, strategy_type, terms);
-        let order = order_of((account, market), leg)?;
-        Ok(self.read(py, |core| core.check_order(&order)).err().map_or(-1, |code| code as i16))
     }
 
     fn place_list(
@@ -349,85 +328,6 @@ impl Engine {
         self.submit(&Command::Debit { account, asset, amount: amount.into() })
     }
 
-    fn assets(&self, py: Python<'_>) -> Vec<Asset> {
-        self.read(py, |core| core.assets().iter().map(Asset::from).collect())
-    }
-
-    fn markets(&self, py: Python<'_>) -> Vec<Market> {
-        self.read(py, |core| core.markets().map(Market::from).collect())
-    }
-
-    fn accounts(&self, py: Python<'_>) -> Vec<Account> {
-        self.read(py, |core| core.accounts().iter().map(Account::from).collect())
-    }
-
-    fn account(&self, py: Python<'_>, account: u32) -> Option<Account> {
-        self.read(py, |core| core.accounts().get(account as usize).map(Account::from))
-    }
-
-    fn balances(&self, py: Python<'_>, account: u32) -> Vec<BalanceRow> {
-        self.read(py, |core| {
-            let balances = core.balances(AccountId(account));
-            balances.map(|(asset, now)| (asset.0, now.free.into(), now.locked.into())).collect()
-        })
-    }
-
-    fn depth(&self, py: Python<'_>, market: u32, limit: usize) -> (u64, Vec<LevelRow>, Vec<LevelRow>) {
-        let Some(depth) = self.read(py, |core| core.depth(MarketId(market), limit)) else {
-            return (0, Vec::new(), Vec::new());
-        };
-        let rows = |levels: Vec<(Price, u128)>| levels.into_iter().map(level).collect();
-        (depth.version, rows(depth.bids), rows(depth.asks))
-    }
-
-    fn best(&self, py: Python<'_>, market: u32) -> (u64, u64, i64, u64, i64) {
-        let Some(depth) = self.read(py, |core| core.depth(MarketId(market), 1)) else {
-            return (0, 0, 0, 0, 0);
-        };
-        let first = |levels: &[(Price, u128)]| levels.first().map_or((0, 0), |(price, total)| (price.0, shown(*total)));
-        let (bid, ask) = (first(&depth.bids), first(&depth.asks));
-        (depth.version, bid.0, bid.1, ask.0, ask.1)
-    }
-
-    fn average_price(&self, py: Python<'_>, market: u32) -> Option<u64> {
-        self.read(py, |core| core.average_price(MarketId(market))).map(|price| price.0)
-    }
-
-    fn reference_price(&self, py: Python<'_>, market: u32) -> Option<(u8, i64, u64)> {
-        let found = self.read(py, |core| core.reference_price(MarketId(market)))?;
-        Some((u8::from(found.is_computed), or_minus_one(found.price.map(|price| price.0)), found.changed_at.0))
-    }
-
-    fn exchange_rules(&self, py: Python<'_>) -> ExchangeRules {
-        self.read(py, |core| ExchangeRules::from(core.exchange_rules()))
-    }
-
-    fn asset_limits(&self, py: Python<'_>, account: u32) -> Vec<(u32, Big)> {
-        self.read(py, |core| {
-            core.asset_limits(AccountId(account)).iter().map(|(asset, limit)| (asset.0, (*limit).into())).collect()
-        })
-    }
-
-    fn sors(&self, py: Python<'_>) -> Vec<SorRow> {
-        self.read(py, |core| {
-            let row =
-                |sor: SorView<'_>| (sor.base.0, sor.markets.iter().map(|market| market.0).collect(), sor.account.0);
-            core.sors().map(row).collect()
-        })
-    }
-
-    fn funds(&self, py: Python<'_>) -> Vec<FundsRow> {
-        let funds = self.read(py, Core::funds);
-        let row = |sums: tandem_core::AssetFunds| {
-            (sums.asset.0, sums.credited.into(), sums.debited.into(), sums.free.into(), sums.locked.into())
-        };
-        funds.into_iter().map(row).collect()
-    }
-
-    fn digest(&self, py: Python<'_>) -> (u64, u64) {
-        self.read(py, |core| (core.seq().0, core.digest()))
-    }
-
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = PyDict::new(py);
         for (name, value) in self.node.stats() {
@@ -446,6 +346,10 @@ impl Engine {
 
     fn snapshot(&self) {
         self.node.request_snapshot();
+    }
+
+    fn release_log(&self, seq: u64) {
+        self.retention.release(seq);
     }
 
     fn close(&self, py: Python<'_>) {

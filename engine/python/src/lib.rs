@@ -4,11 +4,13 @@
 
 mod engine;
 mod events;
+mod follower;
 mod numbers;
 mod offline;
 mod orders;
 mod records;
 mod reference;
+mod replica;
 mod results;
 
 /// The compiled half of Tandem.
@@ -24,9 +26,13 @@ mod _engine {
         OrderClosed, OrderExtra, OrderReleased, ReferenceChanged, SelfTradePrevented, Traded, TrailingStarted,
     };
     #[pymodule_export]
+    use crate::follower::Follower;
+    #[pymodule_export]
     use crate::orders::Terms;
     #[pymodule_export]
     use crate::reference::{Account, Asset, ExchangeRules, Market, MarketRules, OpenOrder, OpenOrderList};
+    #[pymodule_export]
+    use crate::replica::Replica;
     #[pymodule_export]
     use crate::results::{Batch, BookChange, CommandResult};
 

@@ -17,6 +17,7 @@ use tandem_journal::testing::FaultStorage;
 use tandem_node::batch::{Batch, Outcome, Refusal};
 use tandem_node::node::{Fatal, Node};
 use tandem_node::recovery::{Opened, Options, SEGMENT_BYTES_MIN, open_storage};
+use tandem_node::retention::Keep;
 
 pub const MARKET: MarketId = MarketId(0);
 pub const SELLER: AccountId = AccountId(1);
@@ -37,6 +38,7 @@ pub fn options(fatals: &Fatals) -> Options {
         segment_bytes: SEGMENT_BYTES_MIN,
         reserve_bytes: 256 << 10,
         min_free_bytes: 0,
+        keep: Keep::UntilCovered,
         clock: Box::new(move || {
             now += 7;
             now
