@@ -215,8 +215,13 @@ class UserStreams:
         audience = self._audiences.get(account)
         if audience is None:
             return []
-        units = [unit for unit, sinks in audience.sinks.items() if sinks]
-        return [(unit, self._gathered.setdefault((account, unit), Burst())) for unit in units]
+        return [(unit, self._burst(account, unit)) for unit, sinks in audience.sinks.items() if sinks]
+
+    def _burst(self, account: int, unit: int) -> Burst:
+        burst = self._gathered.get((account, unit))
+        if burst is None:
+            burst = self._gathered[account, unit] = Burst()
+        return burst
 
     def _report_funds(self, account: int, asset_id: int, delta: int, result: Result) -> None:
         asset = self._listings.asset(asset_id)
