@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import tandem
-from tandem.apps import cli_operator
+from tandem.apps import cli_history, cli_operator
 from tandem.apps.cli_operator import DATA, Teaching, fail, show
 from tandem.platform import settings
 from tandem.platform.engine import Engine, EngineError
@@ -29,6 +29,7 @@ def main() -> None:
         "tandem serve --demo",
         "tandem serve --data /var/lib/tandem --host 0.0.0.0 --port 8000 --config tandem.toml",
         "tandem serve --port 0        # any free port; the log says which",
+        "tandem serve --data restored --accept-restored     # the first start after `tandem restore`",
     )
 )
 @DATA
@@ -38,14 +39,22 @@ def main() -> None:
 @click.option(
     "--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file; see docs/reference/settings.md."
 )
-def serve(data: Path, host: str | None, port: int | None, demo: bool | None, config: Path | None) -> None:
+@click.option("--accept-restored", is_flag=True, help="First start of a restore: the original is stopped.")
+def serve(
+    data: Path,
+    host: str | None,
+    port: int | None,
+    demo: bool | None,
+    config: Path | None,
+    accept_restored: bool,
+) -> None:
     """Run the exchange until Ctrl-C. Starting it again goes on where it was, however it ended."""
     from tandem.apps.serve import REFUSALS, run
 
     explicit = click.get_current_context().get_parameter_source("data") != click.core.ParameterSource.DEFAULT
     try:
         chosen = settings.load(config, data=str(data) if explicit else None, host=host, port=port, demo=demo)
-        run(chosen)
+        run(chosen, accept_restored=accept_restored)
     except (settings.SettingsError, *REFUSALS) as error:
         fail(str(error))
 
@@ -90,6 +99,7 @@ for group in (
     cli_operator.assets,
     cli_operator.markets,
     cli_operator.exchange,
+    *cli_history.COMMANDS,
 ):
     main.add_command(group)
 

@@ -22,6 +22,7 @@ from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.metrics import health_app, metrics_app
 from tandem.apps.openapi import document_apps
+from tandem.apps.restored import RestoredRefused, check_restored
 from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serve, stop_on_signals
 from tandem.apps.streams import StreamApp
 from tandem.apps.websocket import SocketLimits, Sockets, text_frame
@@ -56,7 +57,7 @@ class DirectoryRefused(Exception):
 
 MARKS = {"CLUSTER", "LOCK", "spare.tmp"}
 """What is in a data directory from its first start on, however that ended."""
-REFUSALS = (DirectoryRefused, DemoRefused, EngineError, ListenError, Fault, OSError)
+REFUSALS = (DirectoryRefused, RestoredRefused, DemoRefused, EngineError, ListenError, Fault, OSError)
 """What `run` raises when it cannot start: each message says what is wrong and what to do."""
 BROKEN_EXIT_CODE = 70
 VIEWS = "marketdata"
@@ -205,7 +206,7 @@ def _end_at_once(error: Exception) -> None:
     os._exit(BROKEN_EXIT_CODE)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, accept_restored: bool = False) -> None:
     """Until SIGINT or SIGTERM. Raises one of REFUSALS."""
     configure_logging(settings.log_format, settings.log_level)
     data = Path(settings.data)
@@ -214,6 +215,7 @@ def run(settings: Settings) -> None:
         public = listeners.enter_context(listen(settings.host, settings.port))
         operator = listeners.enter_context(listen("127.0.0.1", 0))
         _claim(data)
+        check_restored(data, accept=accept_restored)
         _run(settings, data, public, operator)
 
 

@@ -4,6 +4,7 @@ Nothing here decides about money; what it loses with the machine's last second (
 committed) can be made again by the operator.
 """
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -92,3 +93,35 @@ def create_private(path: Path) -> None:
             os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """What is committed in `source`, as a new file; whoever writes it goes on. Raises DatabaseUnusable, OSError."""
+    with contextlib.closing(sqlite3.connect(target)) as copy:
+        _copy(source, copy)
+    target.chmod(0o600)
+
+
+def database_bytes(source: Path) -> bytes:
+    """The same in memory, for what must not lie on a disk as it is."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as copy:
+        _copy(source, copy)
+        return copy.serialize()
+
+
+def _copy(source: Path, copy: sqlite3.Connection) -> None:
+    """In one transaction, so that what is copied is of one moment."""
+    with _as_fault(source):
+        while True:
+            is_quiet = not _has_wal(source)
+            # Only an immutable file is read without a lock file beside it; nobody has it open, or there would be a WAL.
+            how = "immutable=1" if is_quiet else "mode=ro"
+            with contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?{how}", uri=True)) as connection:
+                connection.execute("PRAGMA busy_timeout = 5000")
+                connection.backup(copy)
+            if not is_quiet or not _has_wal(source):
+                return
+
+
+def _has_wal(path: Path) -> bool:
+    return path.with_name(path.name + "-wal").exists()
