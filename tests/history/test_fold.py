@@ -14,7 +14,7 @@ from tandem.history import schema
 from tandem.history.store import Store
 from tandem.platform.engine import OpenOrder, OrderExtra, Result, Traded
 from tests.history.project import OPEN, Assets, assets_of, project, rows_of
-from tests.history.traffic import Traffic, open_exchange, replayed, take_snapshot
+from tests.history.traffic import Traffic, open_exchange, replayed, stretched, take_snapshot
 from tests.history.twins import Twins
 
 EVENTS = {
@@ -166,7 +166,7 @@ def test_trades_candles_and_days_are_the_trades_of_the_log(lived: Lived, told: S
         key: _candle(trades) for key, trades in expected.items()
     }
     days = {row.market: row for row in rows_of(told, select(schema.daily))}
-    for market, row in days.items():
+    for market, row in days.items():  # one each
         of_market = [trade for trade in found if trade.market == market]
         assert (row.trades, row.volume) == (len(of_market), sum(trade.qty for trade in of_market))
         assert row.next_aggregate == len({trade.aggregate_id for trade in of_market})
@@ -192,6 +192,7 @@ def _candle(trades: list[tuple[int, int, int, int]]) -> tuple[int, ...]:
 
 @pytest.mark.parametrize(("step", "lives"), [(7, 1), (1000, 3), (50, 8)])
 def test_how_the_log_was_cut_does_not_matter(lived: Lived, twins: Twins, step: int, lives: int) -> None:
+    results = stretched(lived.results)
     for url, how in ((twins.first, {}), (twins.second, {"step": step, "lives": lives})):
-        project(url, lived.results, lived.assets, **how).close()
+        project(url, results, lived.assets, **how).close()
     assert twins.differences(but=("assets", "markets", "accounts")) == {}

@@ -68,6 +68,15 @@ def take_snapshot(engine: Engine) -> None:
         time.sleep(0.001)
 
 
+def stretched(results: list[Result], factor: int = 10_000_000) -> list[Result]:
+    """The same in months instead of a second."""
+    start = results[0].time_us
+    return [
+        Result(seq=one.seq, time_us=start + (one.time_us - start) * factor, code=one.code, events=one.events)
+        for one in results
+    ]
+
+
 class Traffic:
     """`found` once on a new exchange, then `send` as often as wanted."""
 

@@ -7,6 +7,7 @@ from the position that is there.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,23 @@ def database_url(database: str, data: Path) -> URL:
 
 def open_engine(url: URL, *, readers: int = 0) -> Engine:
     """For one writer, or for that many readers at once."""
+    options: dict[str, Any] = {"pool_size": max(readers, 1), "max_overflow": 0}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=max(readers, 1), max_overflow=0, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, **options)
     assert url.database is not None
     if not readers:
         with as_fault(url):
             create_private(Path(url.database))
-    arguments = {"check_same_thread": False, "isolation_level": None, "timeout": 5}
-    engine = create_engine(url, pool_size=max(readers, 1), max_overflow=0, connect_args=arguments)
+    engine = create_engine(url, creator=partial(_open_file, Path(url.database)), **options)
     event.listen(engine, "connect", _prepare_reader if readers else _prepare_writer)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _open_file(path: Path) -> sqlite3.Connection:
+    """That is there: whoever reads first must not make it."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
 
 
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:

@@ -133,7 +133,7 @@ class Reader:
 
         def question(connection: Connection) -> Rows:
             timed = _timed(connection, lookup, trades.c.trade_id, trades.c.time_us, wanted)
-            return _page_by_time(connection, query, fills.c.trade_id, fills.c.time_us, timed)
+            return _page_by_time(connection, query, fills.c.trade_id, fills.c.time_us, timed, fills.c.is_maker)
 
         return self._ask(question)
 
@@ -279,10 +279,13 @@ def _timed(connection: Connection, lookup: Select[Any], key: Key, time: Key, wan
 # --- rows
 
 
-def _page_by_time(connection: Connection, query: Select[Any], key: Key, time: Key, wanted: Range | None) -> Rows:
+def _page_by_time(
+    connection: Connection, query: Select[Any], key: Key, time: Key, wanted: Range | None, *more: Key
+) -> Rows:
+    """By time, then by `key`, then by `more`; `key` alone would be the same order, but is in no index."""
     if wanted is None:
         return []
-    return _page(connection, query.where(*_times(time, wanted), *_ids(key, wanted)), (time, key), wanted)
+    return _page(connection, query.where(*_times(time, wanted), *_ids(key, wanted)), (time, key, *more), wanted)
 
 
 def _page(connection: Connection, query: Select[Any], keys: Sequence[Key], wanted: Range) -> Rows:

@@ -227,7 +227,8 @@ fills = Table(
     _int("maker_market"),  # of an allocation: where it came from; else as market
     _key("maker_trade_id"),
     PrimaryKeyConstraint("seq", "n", "side", "time_us", name="fills_pk"),
-    Index("fills_by_time", "account", "market", "time_us", "trade_id", **_only(IS_TRADE)),
+    # Who trades with himself has two rows of one trade.
+    Index("fills_by_time", "account", "market", "time_us", "trade_id", "is_maker", **_only(IS_TRADE)),
     Index("allocations_by_time", "account", "market", "time_us", "allocation_id", **_only(IS_ALLOCATION)),
     Index("allocations_by_id", "account", "market", "allocation_id", **_only(IS_ALLOCATION)),
     Index("fills_by_order", "order_id", "trade_id", **_only(IS_TRADE)),

@@ -190,7 +190,9 @@ def _fills() -> None:
         "allocations_by_time", "fills", ["account", "market", "time_us", "allocation_id"], **_only("allocation_id >= 0")
     )
     op.create_index("fills_by_order", "fills", ["order_id", "trade_id"], **_only("trade_id >= 0"))
-    op.create_index("fills_by_time", "fills", ["account", "market", "time_us", "trade_id"], **_only("trade_id >= 0"))
+    op.create_index(
+        "fills_by_time", "fills", ["account", "market", "time_us", "trade_id", "is_maker"], **_only("trade_id >= 0")
+    )
 
 
 def _trades() -> None:
