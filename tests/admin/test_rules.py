@@ -78,6 +78,7 @@ def test_a_new_market_has_bounds_that_fit_its_steps() -> None:
     made = rules.new_market(NEW | {"makerRate": "0"}, SCALE)
     assert (made.tick_size, made.price_min, made.lot_size, made.qty_min) == (10_000, 10_000, 10_000, 10_000)
     assert made.fees == (0, 100_000, 0, 0)
+    assert (made.max_num_iceberg_orders, made.iceberg_parts) == (5, 100)
     assert made.kinds == (1 << len(OrderKind)) - 1
     assert made.features == (1 << len(Feature)) - 1
 

@@ -161,6 +161,7 @@ def new_market(given: Mapping[str, str], scale: Scale) -> MarketRules:
         "rates": "0.001,0.001,0,0",
         "selfTradePrevention": "EXPIRE_MAKER",
         "trailingDelta": "10,2000,10,2000",
+        "maxNumIcebergOrders": "5",
     }
     return read_rules(merged(document, given), scale)
 
