@@ -52,12 +52,12 @@ pub struct LocalTail(Receiver<Records>);
 pub fn local_log(
     journal: Journal,
     storage: Arc<dyn Storage>,
+    mut mark: DurableMark,
     clock: Clock,
     stats: Arc<Stats>,
 ) -> (LocalLog, LocalTail) {
     let (sender, receiver) = sync_channel(BATCHES_AHEAD);
     measure_log(storage.as_ref(), &stats);
-    let mut mark = DurableMark::new(Arc::clone(&storage));
     // Recovery has synced all that it found.
     mark.set(journal.durable_seq());
     let mut log = LocalLog { journal, storage, mark, clock, sender, stats, rotations: 0, is_behind: false };

@@ -1,6 +1,8 @@
 //! How far the log is durable, for those who follow it from other processes: eight bytes in a file beside it.
 //!
-//! Invariant: the mark is never ahead of what is synced. It may be behind, since it is not synced itself.
+//! Invariants:
+//! - The mark is never ahead of what is synced. It may be behind, since it is not synced itself.
+//! - It is there before the first record that this build appends.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -24,9 +26,15 @@ pub struct DurableMark {
 }
 
 impl DurableMark {
-    /// Nothing is written before the first [`Self::set`].
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, file: None, is_failing: false }
+    /// Leaves the mark of an earlier life as it is. Where there is neither a mark nor a log, it makes one: whoever finds
+    /// the log finds the mark.
+    pub fn open(storage: Arc<dyn Storage>) -> Self {
+        let names = storage.list().unwrap_or_default();
+        let mut mark = Self { storage, file: None, is_failing: false };
+        if !names.iter().any(|name| name == NAME || name.ends_with(".log")) {
+            mark.set(0);
+        }
+        mark
     }
 
     /// Everything up to this seq is synced.
@@ -115,7 +123,8 @@ impl MarkReader {
         let failed = |error: io::Error| {
             format!("{dir}/{NAME} cannot be read: {error}. The exchange writes it again when it starts")
         };
-        if self.opened.is_none_or(|opened| opened.elapsed() >= REOPEN_EVERY) {
+        // Where there was none, there may be a writer by now.
+        if self.file.is_none() || self.opened.is_none_or(|opened| opened.elapsed() >= REOPEN_EVERY) {
             self.opened = Some(Instant::now());
             match self.storage.open(NAME, false) {
                 Ok(file) => self.file = Some(file),

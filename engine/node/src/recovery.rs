@@ -14,7 +14,7 @@ use tandem_journal::{
 
 use crate::identity::{identity_of, random_u64};
 use crate::local::{Clock, LocalStore, local_log, system_clock};
-use crate::mark;
+use crate::mark::{self, DurableMark};
 use crate::node::{Fatal, Node, OnFatal, Settings, Start};
 use crate::queue::PAYLOAD_BYTES_MAX;
 use crate::replay::Replay;
@@ -157,6 +157,7 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
     // First of all: of two first starts at once, only one may draw an identity.
     let lock = take_lock(storage.as_ref())?;
     let identity = identity_of(&storage)?;
+    let mark = DurableMark::open(Arc::clone(&storage));
     let dir = LogDir::locked(Arc::clone(&storage), lock, config(&options, identity))?;
     let snapshots = dir.snapshots();
     let seed = random_u64().map_err(no_node)?;
@@ -194,8 +195,8 @@ pub fn open_storage(storage: Arc<dyn Storage>, options: Options) -> Result<Opene
         None => None,
     };
     let retention = Retention::new(options.keep);
-    let store = (snapshots, retention.clone());
-    let node = start(journal, storage, store, restored.core, replay, recovery.snapshot_seq, options)?;
+    let disk = Disk { storage, journal, mark, snapshots, retention: retention.clone() };
+    let node = start(disk, restored.core, replay, recovery.snapshot_seq, options)?;
     Ok(Opened { node, recovery, start: events.start, retention })
 }
 
@@ -220,10 +221,17 @@ fn config(options: &Options, identity: Identity) -> Config {
     }
 }
 
-fn start(
-    journal: Journal,
+/// A recovered directory.
+struct Disk {
     storage: Arc<dyn Storage>,
-    (snapshots, retention): (SnapshotStore, Retention),
+    journal: Journal,
+    mark: DurableMark,
+    snapshots: SnapshotStore,
+    retention: Retention,
+}
+
+fn start(
+    Disk { storage, journal, mark, snapshots, retention }: Disk,
     core: Core,
     replay: Option<Replay>,
     snapshot_seq: u64,
@@ -232,7 +240,7 @@ fn start(
     let session = random_u64().map_err(no_node)?;
     let replica = Replica::new(core, journal.running_hash().0, Some(session));
     let stats = Arc::new(Stats::default());
-    let (log, tail) = local_log(journal, Arc::clone(&storage), options.clock, Arc::clone(&stats));
+    let (log, tail) = local_log(journal, Arc::clone(&storage), mark, options.clock, Arc::clone(&stats));
     let start = Start {
         replica,
         replay,

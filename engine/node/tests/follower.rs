@@ -54,7 +54,7 @@ fn place_of(follower: &Follower) -> (u64, u64) {
 }
 
 fn set_mark(storage: &FaultStorage, seq: u64) {
-    DurableMark::new(Arc::new(storage.clone())).set(seq);
+    DurableMark::open(Arc::new(storage.clone())).set(seq);
 }
 
 /// A life of so many commands, its snapshots and log kept; returns what it published.
@@ -258,8 +258,8 @@ fn a_log_that_is_gone_or_another_one_is_an_error_that_says_so() {
 fn a_mark_that_cannot_be_written_or_read_costs_no_command() {
     let storage = FaultStorage::new();
     let shared: Arc<dyn Storage> = Arc::new(storage.clone());
-    let mut mark = DurableMark::new(Arc::clone(&shared));
     storage.fail(Op::Write, 0, ErrorKind::StorageFull, true);
+    let mut mark = DurableMark::open(Arc::clone(&shared));
     mark.set(5);
     assert_eq!(mark::read(shared.as_ref()).unwrap(), None, "a mark is there whole or not at all");
     storage.clear_faults();
