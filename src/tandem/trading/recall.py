@@ -43,6 +43,7 @@ def _complete(view: OrderView, told: Order) -> None:
 
 
 def _name(found: OrderList | None, told: Order) -> None:
+    """Members of an open list end filled or expired: a cancel, which renames an order, is the end of its list."""
     if found is not None:
         index = found.order_ids.index(told.id)
-        found.client_ids[index] = found.client_ids[index] or told.orig_client_id or told.client_id
+        found.client_ids[index] = found.client_ids[index] or told.client_id

@@ -1,0 +1,3 @@
+from tests.history.conftest import postgres
+
+__all__ = ["postgres"]
