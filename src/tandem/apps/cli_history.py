@@ -78,7 +78,65 @@ def restore(source: Path, directory: Path, passphrase_file: Path | None) -> None
     )
 
 
-COMMANDS = (backup, restore)
+@click.command(
+    cls=Examples,
+    examples=(
+        "tandem replay data --until 2026-07-01T12:00:00Z",
+        "tandem replay data --until 1782907200000 --port 8100      # the same moment, in milliseconds",
+        "tandem replay data --until 250000 --print                 # after command 250000, as JSON",
+    ),
+)
+@click.argument("directory", type=DIRECTORY)
+@click.option("--until", help="A seq, or a time in ISO 8601 (UTC unless it says so) or milliseconds.  [default: now]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: a free one]")
+@click.option("--print", "is_print", is_flag=True, help="Print accounts, orders and markets as JSON, and end.")
+def replay(directory: Path, until: str | None, host: str, port: int, is_print: bool) -> None:
+    """Open the exchange in DIRECTORY as it was, read only, and serve the reading half of its API.
+
+    The exchange may be running; nothing of it is changed or held up. Its clock stands still at the moment.
+    """
+    from tandem.apps.moment import open_moment
+    from tandem.apps.moment_state import state_of
+    from tandem.apps.server import ListenError
+    from tandem.apps.timemachine import run
+
+    try:
+        moment = open_moment(directory, until, _tell, with_past=not is_print)
+        if is_print:
+            show(state_of(moment.client()))
+        else:
+            run(directory, moment, host, port, _tell)
+    except (Fault, EngineError, ListenError, OSError) as error:
+        fail(str(error))
+
+
+@click.command(cls=Examples, examples=("tandem diff data restored", "tandem diff data restored --json | jq .state"))
+@click.argument("a", type=DIRECTORY)
+@click.argument("b", type=DIRECTORY)
+@click.option("--json", "is_json", is_flag=True, help="Everything, as JSON.")
+def diff(a: Path, b: Path, is_json: bool) -> None:
+    """Compare two directories as far as both logs go: the commands, then the states they lead to.
+
+    Exit code 0 when they are one exchange and agree, 1 when not. One may be longer: a backup ends before what it was
+    taken of does.
+    """
+    from tandem.apps.log_diff import as_text, compare
+
+    try:
+        found = compare(a, b, _tell)
+    except (Fault, EngineError, OSError) as error:
+        fail(str(error))
+    if is_json:
+        show(found)
+    else:
+        for line in as_text(found):
+            click.echo(line)
+    if not found["equal"]:
+        sys.exit(1)
+
+
+COMMANDS = (replay, diff, backup, restore)
 
 
 def _passphrase(file: Path | None, *, is_new: bool) -> str:

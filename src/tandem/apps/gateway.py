@@ -52,8 +52,9 @@ class Gateway:
         *,
         mounts: Mapping[str, AsgiApp] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        pipeline: type[Pipeline] = Pipeline,
     ) -> None:
-        self.pipeline = Pipeline(operations, keys, limiter, clock)
+        self.pipeline = pipeline(operations, keys, limiter, clock)
         self.mounts: dict[str, AsgiApp] = dict(mounts or {})
         """May still be added to: what is mounted needs the pipeline."""
         self._routes = self.pipeline.rest_routes

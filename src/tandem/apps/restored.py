@@ -41,4 +41,4 @@ def check_restored(data: Path, *, accept: bool) -> None:
 
 
 def show_time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat(timespec="microseconds")

@@ -142,7 +142,7 @@ class EngineClient:
     def start(self) -> None:
         """Drains what recovery replayed, then follows the engine on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._drain()
+        self.drain()
         self._loop.add_reader(self.engine.notify_fd(), self._follow)
         self._expire(self._loop)
 
@@ -154,7 +154,7 @@ class EngineClient:
             self._expiry.cancel()
         await self._loop.run_in_executor(None, self.engine.close)
         self._loop.remove_reader(self.engine.notify_fd())
-        self._drain()
+        self.drain()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(EngineClosed())
@@ -187,13 +187,14 @@ class EngineClient:
 
     def _follow(self) -> None:
         try:
-            self._drain()
+            self.drain()
         except Exception as error:
             if self._on_broken is None:
                 raise
             self._on_broken(error)
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Hands everything that has happened to the listeners, now. `start` sees to it for whoever has a loop."""
         while batches := self.engine.poll():
             for batch in batches:
                 self._deliver(batch)
