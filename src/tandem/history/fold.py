@@ -88,6 +88,7 @@ class Fold:
         self._begin()
 
     def _begin(self) -> None:
+        self._from_us = -1
         self._accepted: dict[int, Values] = {}
         self._touched: dict[int, LiveOrder] = {}
         self._changed_lists: dict[int, ListRow] = {}
@@ -102,6 +103,8 @@ class Fold:
     def tell(self, result: Result) -> None:
         self._seq, self._time_us, self._n, self._moves = result.seq, result.time_us, 0, 0
         self._last_trade = None
+        if self._from_us < 0:
+            self._from_us = result.time_us
         apply = self._apply
         for event in result.events:
             handle = apply.get(type(event))
@@ -112,6 +115,7 @@ class Fold:
     def take(self) -> Rows:
         accepted, touched = self._accepted, self._touched
         rows = Rows(
+            self._from_us,
             self._seq,
             self._time_us,
             [fixed + astuple(touched[order_id]) for order_id, fixed in accepted.items()],

@@ -94,6 +94,8 @@ class DayRow(msgspec.Struct, gc=False):
 class Rows(msgspec.Struct, frozen=True):
     """What the commands up to `seq` came to since the rows before: nothing in it changes any more."""
 
+    from_us: int
+    """Of the first of them."""
     seq: int
     time_us: int
     orders: list[Values]

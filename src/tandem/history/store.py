@@ -204,8 +204,7 @@ class PostgresStore(Store):
 
     def _make_partitions(self, rows: Rows) -> None:
         """For the months of the rows and the one after them."""
-        first, last = month_of(self.position.time_us or rows.time_us), month_of(rows.time_us)
-        for month in range(first, last + 2):
+        for month in range(month_of(rows.from_us), month_of(rows.time_us) + 2):
             if month not in self._months:
                 for table in schema.PARTITIONED:
                     self._cursor.execute(partition_of(table, month))
@@ -238,6 +237,7 @@ def _widened(rows: Rows) -> Rows:
         return [tuple(str(v) if isinstance(v, int) and not -limit <= v <= limit else v for v in row) for row in values]
 
     return Rows(
+        rows.from_us,
         rows.seq,
         rows.time_us,
         widen(rows.orders),
