@@ -1,0 +1,1 @@
+"""Days that ended, as Parquet files with a manifest each, and questions over them in SQL."""
