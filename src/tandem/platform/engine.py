@@ -57,6 +57,7 @@ __all__ = [
     "Event",
     "ExchangeRules",
     "Follower",
+    "Follower",
     "ListAccepted",
     "ListClosed",
     "Market",

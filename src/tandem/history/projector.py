@@ -1,0 +1,149 @@
+"""The projection: follows the log and tells it into SQL, for ever, whatever happens to the database.
+
+After any error everything is opened again at the position that SQL has, which is the only thing to go on from.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from sqlalchemy.engine import URL
+
+from tandem.domain.errors import Fault
+from tandem.history.database import HistoryUnusable
+from tandem.history.fold import Fold
+from tandem.history.rows import Values
+from tandem.history.store import Names, Store, drop_history, open_store
+from tandem.platform.engine import EngineError, Follower
+from tandem.platform.telemetry import log
+
+AT_ONCE = 8192
+"""Commands in one transaction when the projection is behind."""
+POLL_MS = 50
+GATHER_SECONDS = 0.02
+"""How long the first command of a batch waits for company."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+"""After errors."""
+_CLUSTER_FILE = "CLUSTER"
+
+
+class WrongExchange(HistoryUnusable):
+    """The database holds the history of another exchange. Trying again does not help."""
+
+
+@dataclass(slots=True)
+class Status:
+    seq: int = 0
+    time_us: int = 0
+    rows: int = 0
+    """Since this process began, as are the errors."""
+    errors: int = 0
+    error: str = ""
+    """The last one; empty when all is well again."""
+
+
+class Projector:
+    """`run` it in a thread of its own or in none. `finish`: end when everything durable is told. `stop`: end soon."""
+
+    def __init__(self, data: Path, url: URL, tell: Callable[[Status], None] = lambda _status: None) -> None:
+        self._data = data
+        self._url = url
+        self._tell = tell
+        self.status = Status()
+        self.finish, self.stop = Event(), Event()
+
+    def rebuild(self) -> None:
+        """Drops what is there; `run` then begins at zero. Raises HistoryUnusable."""
+        drop_history(self._url)
+
+    def run(self) -> None:
+        """Raises WrongExchange."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            before = self.status.seq
+            try:
+                return self._run_once()
+            except WrongExchange:
+                raise
+            except (Fault, EngineError) as error:
+                self._note(error)
+            pause = FIRST_PAUSE_SECONDS if self.status.seq > before else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            if self.stop.wait(pause):
+                return
+
+    def _note(self, error: Exception) -> None:
+        self.status.errors += 1
+        self.status.error = str(error)
+        log(__name__).warning("the projection failed and is opened again", reason=str(error), seq=self.status.seq)
+        self._tell(self.status)
+
+    def _run_once(self) -> None:
+        store = open_store(self._url)
+        try:
+            known = store.position.cluster_id
+            if known and known != self._cluster_id():
+                raise WrongExchange(f"{self._url.render_as_string()} holds the history of another exchange")
+            follower = Follower.open(str(self._data), after_seq=store.position.seq)
+            store.claim(follower.cluster_id)
+            self._follow(follower, store)
+        finally:
+            store.close()
+
+    def _cluster_id(self) -> str:
+        try:
+            return (self._data / _CLUSTER_FILE).read_text().strip()
+        except OSError as error:
+            raise HistoryUnusable(f"{self._data} holds no exchange: {error.strerror}") from error
+
+    def _follow(self, follower: Follower, store: Store) -> None:
+        assets: dict[int, tuple[int, int]] = {}
+        orders = [order.accepted.order_id for order in follower.open_orders()]
+        fold = Fold(store, assets.__getitem__, orders, follower.open_lists())
+        self._move_to(store, 0)
+        while not self.stop.is_set():
+            is_finishing = self.finish.is_set()
+            batches = follower.poll(AT_ONCE, 0 if is_finishing else POLL_MS)
+            if not batches and is_finishing:
+                return
+            if batches and not is_finishing and sum(len(batch.results) for batch in batches) < AT_ONCE:
+                time.sleep(GATHER_SECONDS)
+                batches += follower.poll(AT_ONCE, 0)
+            if batches:
+                assets.update((market.id, (market.base, market.quote)) for market in follower.markets())
+                for batch in batches:
+                    for result in batch.results:
+                        fold.tell(result)
+                self._write(fold, follower, store)
+
+    def _write(self, fold: Fold, follower: Follower, store: Store) -> None:
+        rows = fold.take()
+        seq, digest = follower.digest()
+        assert seq == rows.seq, "the state is that after the last result"
+        is_first = store.position.seq == 0
+        store.write(rows, _names(follower, rows.references, is_first=is_first), f"{digest:016x}")
+        self._move_to(store, rows.count())
+
+    def _move_to(self, store: Store, rows: int) -> None:
+        self.status.seq, self.status.time_us = store.position.seq, store.position.time_us
+        self.status.rows += rows
+        self.status.error = ""
+        self._tell(self.status)
+
+
+def _names(follower: Follower, references: set[tuple[str, int]], *, is_first: bool) -> Names:
+    """What the new ids are called. Account 0 was never made: it is there from the start."""
+    assets = {id for kind, id in references if kind in ("AssetCreated", "AssetUpdated")}
+    markets = {id for kind, id in references if kind == "MarketCreated"}
+    accounts = {id for kind, id in references if kind == "AccountCreated"} | ({0} if is_first else set())
+    names: Names = {"assets": [], "markets": [], "accounts": []}
+    if assets:
+        names["assets"] = [(a.id, a.code, a.name, a.decimals) for a in follower.assets() if a.id in assets]
+    if markets:
+        names["markets"] = [(m.id, m.symbol, m.base, m.quote) for m in follower.markets() if m.id in markets]
+    for account in (follower.account(id) for id in sorted(accounts)):
+        assert account is not None, "it was made before"
+        named: Values = (account.id, account.name)
+        names["accounts"].append(named)
+    return names
