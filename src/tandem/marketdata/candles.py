@@ -27,6 +27,8 @@ _TREE = {
 LIMITS = {"1s": 7_200, "1m": 20_160}
 """Candles kept; the rest keeps `DEFAULT_LIMIT`. The minutes must cover the longest rolling window, 7 days."""
 DEFAULT_LIMIT = 5_000
+SLACK = 512
+"""How many more a series gathers before the oldest are dropped together."""
 
 
 class Series:
@@ -60,7 +62,7 @@ class Series:
         row: Row = tuple(current)  # type: ignore[assignment]  # twelve numbers, always
         closed = self.closed
         closed.append(row)
-        if len(closed) > self.limit + 512:
+        if len(closed) > self.limit + SLACK:
             del closed[: len(closed) - self.limit]
         for child in self.children:
             child.fold(row)
