@@ -38,6 +38,7 @@ WRONG: dict[str, str] = {
     "[limits]\nweight_per_minute = -1": "limits.weight_per_minute",
     "[limits]\nsurprise = 1": "surprise",
     "[engine]\nqueue_limit = 0": "engine.queue_limit",
+    '[log]\nkeep = "some"': "log.keep",
     "[engine]\nsegment_bytes = 1.5": "engine.segment_bytes",
     "port =": "is not TOML",
     "port = 1\nport = 2": "is not TOML",

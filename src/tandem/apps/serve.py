@@ -237,6 +237,7 @@ def _run(settings: Settings, data: Path, public: socket.socket, operator: socket
         reserve_bytes=options.reserve_bytes,
         queue_limit=options.queue_limit,
         replay_from=saved_through(data / VIEWS),
+        keep_log=settings.log.keep == "all",
     )
     try:
         _report_recovery(engine, data)

@@ -43,6 +43,13 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     queue_limit: Positive = 65_536
 
 
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much of the log is kept."""
+
+    keep: Literal["all", "snapshots"] = "all"
+    """`all`: nothing is ever deleted. `snapshots`: what two snapshots cover goes."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: str = "data"
     host: str = "127.0.0.1"
@@ -57,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Foreign web pages that may open the WebSocket API."""
     limits: Limits = Limits()
     engine: EngineSettings = EngineSettings()
+    log: LogSettings = LogSettings()
 
 
 def load(path: Path | None, **overrides: Any) -> Settings:
