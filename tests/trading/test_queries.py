@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tandem.domain.errors import ApiError
 from tandem.trading.pages import DAY_US, window
 from tests.trading.rig import ALICE, BOB, CAROL, Rig
 
@@ -181,3 +182,30 @@ async def test_weights_depend_on_what_is_asked(rig: Rig) -> None:
         assert callable(weight)
         weights[name, *args] = weight(args)
     assert list(weights.values()) == [80, 6, 20, 5, 2, 20]
+
+
+async def test_an_order_that_ended_unfilled_90_days_ago_is_archived(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.limit(BOB, "SELL", "20000", "0.1")
+    filled, canceled, resting = [
+        (await rig.limit(ALICE, "BUY", price, quantity))["orderId"]
+        for price, quantity in (("20000", "0.1"), ("19000", "0.1"), ("18000", "0.1"))
+    ]
+    await rig.limit(BOB, "SELL", "20000", "0.1")
+    partly = (await rig.limit(ALICE, "BUY", "20000", "0.2"))["orderId"]
+    for order_id in (canceled, partly):
+        await rig.ask("order.cancel", symbol="BTCUSDT", orderId=order_id, newClientOrderId=f"end{order_id}")
+
+    async def ask(**names: Any) -> Any:
+        try:
+            return (await rig.ask("order.status", symbol="BTCUSDT", **names))["status"]
+        except ApiError as error:
+            return error.code
+
+    age_us = 90 * DAY_US
+    ended_us = rig.view.by_id[canceled].updated_us
+    monkeypatch.setattr("tests.trading.rig.NOW_US", ended_us + age_us)
+    assert await ask(orderId=canceled) == "CANCELED"
+    monkeypatch.setattr("tests.trading.rig.NOW_US", rig.results[-1].time_us + age_us + 1)
+    assert await ask(orderId=canceled) == await ask(origClientOrderId=f"end{canceled}") == -2026
+    assert [await ask(orderId=id) for id in (filled, resting, partly)] == ["FILLED", "NEW", "CANCELED"]
+    assert canceled in await ids(rig, "allOrders", "orderId")
