@@ -92,13 +92,18 @@ class Reader:
         return self._ask(lambda connection: _all(connection, query))
 
     def order_by_client_id(self, account: int, market: int, client_id: str) -> Answer:
-        """The newest that has this id, or whose cancel has it."""
+        """The newest that has this id, or the newest whose cancel has it: the one that changed last."""
         newest = _orders_of(account, market).order_by(orders.c.id.desc()).limit(1)
         queries = (
             newest.where(orders.c.client_id == client_id),
             newest.where(_IS_CANCELED, orders.c.cancel_id == client_id),
         )
-        return self._ask(lambda connection: _united(connection, queries, orders.c.id)[-1:])
+
+        def question(connection: Connection) -> Rows:
+            found = _united(connection, queries, orders.c.id)
+            return sorted(found, key=lambda row: int(row.seq))[-1:]
+
+        return self._ask(question)
 
     def amendments(self, order_id: int, wanted: Range) -> Answer:
         """Rows of `order_changes`; the ids of `wanted` are seqs."""

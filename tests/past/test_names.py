@@ -1,0 +1,60 @@
+"""Which order a client id finds in SQL: the one that memory would have found, had it let go of nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tandem.apps.trading_past import TradingPast
+from tandem.domain.history import Need
+from tandem.domain.trading import CloseReason
+from tandem.history.database import database_url
+from tandem.platform.engine import Event, Result
+from tests.past.remembered import tell, view_of_everything
+from tests.past.sql import Sql
+from tests.trading.rig import ALICE, BOB, BTCUSDT
+from tests.trading.told import accepted, closed, traded
+
+ANY = Need(0, -1, 0)
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Iterator[Sql]:
+    sql = Sql(database_url("", tmp_path))
+    yield sql
+    sql.close()
+
+
+def named(id: int, client_id: str) -> Event:
+    return accepted(id, client_order_id=client_id)
+
+
+def canceled(id: int, cancel_id: str) -> Event:
+    return closed(id, CloseReason.USER, cancel_id=cancel_id)
+
+
+STORIES: dict[str, tuple[tuple[Event, ...], ...]] = {
+    "used again": ((named(1, "x"),), (canceled(1, "y"),), (named(2, "x"),), (canceled(2, "z"),)),
+    "a cancel by the name of a later order": (
+        (accepted(9, account=BOB, side=1),),
+        (named(1, "a"),),
+        (named(2, "x"), traded(2, 9)),
+        (canceled(1, "x"),),
+    ),
+    "a cancel by the name of an open order": ((named(1, "a"),), (named(2, "x"),), (canceled(1, "x"),)),
+    "replaced under the name of the cancel": ((named(1, "a"),), (canceled(1, "x"), named(2, "x"))),
+    "an order by the name of a cancel": ((named(1, "a"),), (canceled(1, "x"),), (named(2, "x"),), (canceled(2, "b"),)),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_the_order_that_last_had_the_name(sql: Sql, story: str) -> None:
+    results = [Result(seq=seq, time_us=seq * 1000, events=list(events)) for seq, events in enumerate(STORIES[story], 1)]
+    view = view_of_everything()
+    tell(view, results)
+    sql.tell(results)
+    blotter = view.blotter(ALICE, BTCUSDT)
+    assert blotter is not None
+    found = await TradingPast(sql.questions).order(ANY, ALICE, BTCUSDT, None, "x")
+    assert found is not None
+    assert found.id == blotter.by_client_id["x"].id
