@@ -1,4 +1,7 @@
-"""Which order a client id finds in SQL: the one that memory would have found, had it let go of nothing."""
+"""Which ended order a client id finds in SQL: the one that memory would have found, had it let go of nothing.
+
+An order that is open is always found in memory.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +44,12 @@ STORIES: dict[str, tuple[tuple[Event, ...], ...]] = {
         (named(2, "x"), traded(2, 9)),
         (canceled(1, "x"),),
     ),
-    "a cancel by the name of an open order": ((named(1, "a"),), (named(2, "x"),), (canceled(1, "x"),)),
+    "a cancel by the name of an open order": (
+        (named(1, "a"),),
+        (named(2, "x"),),
+        (canceled(1, "x"),),
+        (canceled(2, "b"),),
+    ),
     "replaced under the name of the cancel": ((named(1, "a"),), (canceled(1, "x"), named(2, "x"))),
     "an order by the name of a cancel": ((named(1, "a"),), (canceled(1, "x"),), (named(2, "x"),), (canceled(2, "b"),)),
 }
