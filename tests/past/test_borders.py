@@ -1,17 +1,25 @@
 """Where exactly memory alone is enough, and how far exactly the past has to be told."""
 
+import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from tandem.apps.history import Questions, open_questions
+from tandem.apps.trading_past import TradingPast
 from tandem.domain.history import Need, merged
 from tandem.domain.trading import CloseReason
+from tandem.history.database import database_url
+from tandem.history.reader import Reader
 from tandem.platform.engine import EngineClient, Event, Result
 from tandem.trading import queries
 from tandem.trading.orders import OrderView
 from tandem.trading.pages import Page
+from tests.history.project import CLUSTER
 from tests.past.remembered import NoSnapshot, tell
+from tests.past.sql import Sql
 from tests.trading.rig import ALICE, BOB, BTCUSDT
 from tests.trading.told import accepted, closed, traded
 
@@ -122,3 +130,34 @@ def test_trades_let_go_are_asked_for_up_to_their_time() -> None:
     assert [is_whole(story.trades(startTime=at)) for at in (times[2], times[2] + 1)] == [False, True]
     assert [is_whole(story.trades(orderId=id)) for id in (6, 8)] == [False, True]
     assert [is_whole(story.trades(limit=n)) for n in (1, 2)] == [True, False]
+
+
+async def test_the_history_of_another_exchange_answers_nothing(tmp_path: Path) -> None:
+    sql = Sql(database_url("", tmp_path))
+    for cluster_id, answers in ((CLUSTER, True), ("f" * 32, False)):
+        questions = Questions(Reader(database_url("", tmp_path), cluster_id=cluster_id), wait_seconds=0)
+        asked = TradingPast(questions).orders_by_id(Need(0, -1, 0), [1])
+        if answers:
+            assert await asked == []
+        else:
+            with pytest.raises(TimeoutError, match="another exchange"):
+                await asked
+        questions.close()
+    sql.close()
+
+
+async def test_a_database_that_is_not_there_yet_answers_nothing(tmp_path: Path) -> None:
+    questions = open_questions("", tmp_path, CLUSTER)
+    with pytest.raises(TimeoutError):
+        await questions.ask(Need(0, -1, 0), questions.reader.position, str)
+    questions.close()
+
+
+async def test_an_answer_waits_for_the_projection(tmp_path: Path) -> None:
+    sql = Sql(database_url("", tmp_path), wait_seconds=10)
+    asked = asyncio.create_task(TradingPast(sql.questions).orders_by_id(Need(1, -1, 1), [1]))
+    await asyncio.sleep(0.05)
+    assert not asked.done()
+    sql.tell([Result(seq=1, time_us=1000, events=[accepted(1)])])
+    assert [order.id for order in await asked] == [1]
+    sql.close()

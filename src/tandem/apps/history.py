@@ -7,10 +7,11 @@ that the database had then, and asked again until that is far enough.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tandem.domain.history import Need
-from tandem.history.database import HistoryUnusable
+from tandem.history.database import HistoryUnusable, database_url
 from tandem.history.reader import Answer, Reader
 from tandem.platform.telemetry import log
 
@@ -18,12 +19,18 @@ T = TypeVar("T")
 WAIT_SECONDS = 1.0
 """For the projection to come as far as an answer needs."""
 PAUSE_SECONDS = 0.01
+THREADS = 4
+
+
+def open_questions(database: str, data: Path, cluster_id: str) -> "Questions":
+    """`database` as in the settings. Raises HistoryUnusable only when it names none: it need not be there yet."""
+    return Questions(Reader(database_url(database, data), readers=THREADS, cluster_id=cluster_id))
 
 
 class Questions:
     """As many at once as the reader has connections."""
 
-    def __init__(self, reader: Reader, *, threads: int = 4, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, reader: Reader, *, threads: int = THREADS, wait_seconds: float = WAIT_SECONDS) -> None:
         self.reader = reader
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="history")
         self._wait_seconds = wait_seconds

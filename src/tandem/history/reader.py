@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, sel
 from sqlalchemy.engine import URL
 
 from tandem.history import schema
-from tandem.history.database import as_fault, open_engine
+from tandem.history.database import HistoryUnusable, as_fault, open_engine
 from tandem.history.schema import (
     candles,
     fills,
@@ -30,6 +30,7 @@ Rows = list[Any]
 _IS_TRADE, _IS_ALLOCATION, _IS_CANCELED = (
     text(condition) for condition in (schema.IS_TRADE, schema.IS_ALLOCATION, schema.CANCELED)
 )
+_POSITION = select(position.c.cluster_id, position.c.seq, position.c.time_us)
 
 
 class Answer(NamedTuple):
@@ -56,7 +57,9 @@ class Range:
 class Reader:
     """For any number of threads, `readers` at once. Every method raises HistoryUnusable."""
 
-    def __init__(self, url: URL, *, readers: int = 4) -> None:
+    def __init__(self, url: URL, *, readers: int = 4, cluster_id: str = "") -> None:
+        """`cluster_id`: whose history it has to be."""
+        self._cluster_id = cluster_id
         self._engine = open_engine(url, readers=readers)
         if url.get_backend_name() == "postgresql":
             self._engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -66,8 +69,12 @@ class Reader:
 
     def _ask(self, question: Callable[[Connection], Rows]) -> Answer:
         with as_fault(self._engine.url), self._engine.begin() as connection:
-            at = connection.execute(select(position.c.seq, position.c.time_us)).one_or_none()
-            return Answer(-1, 0, []) if at is None else Answer(at.seq, at.time_us, question(connection))
+            at = connection.execute(_POSITION).one_or_none()
+            if at is None:
+                return Answer(-1, 0, [])
+            if self._cluster_id not in ("", at.cluster_id):
+                raise HistoryUnusable("the history's database is that of another exchange")
+            return Answer(at.seq, at.time_us, question(connection))
 
     def _page(self, query: Select[Any], keys: Sequence[Key], wanted: Range) -> Answer:
         return self._ask(lambda connection: _page(connection, query, keys, wanted))
