@@ -10,8 +10,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL
 
 from tandem.history.database import HistoryUnusable, database_url, migrate, open_engine
+from tandem.history.postgres_store import month_of, partition_of
 from tandem.history.schema import PARTITIONED, metadata
-from tandem.history.store import month_of, open_store, partition_of
+from tandem.history.store import open_store
 from tests.history.twins import Twins
 
 PARTITION_KEYS = "SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid) FROM pg_partitioned_table"

@@ -8,8 +8,9 @@ from sqlalchemy import select, text
 
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, database_url
+from tandem.history.postgres_store import month_of
 from tandem.history.rows import Rows
-from tandem.history.store import PositionMoved, Store, month_of, open_store
+from tandem.history.store import PositionMoved, Store, open_store
 from tests.history.project import CLUSTER, rows_of
 from tests.history.twins import Twins
 from tests.support.postgres import Server

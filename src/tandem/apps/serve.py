@@ -22,6 +22,7 @@ from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.metrics import health_app, metrics_app
 from tandem.apps.openapi import document_apps
+from tandem.apps.projection import Projection
 from tandem.apps.restored import RestoredRefused, check_restored
 from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serve, stop_on_signals
 from tandem.apps.streams import StreamApp
@@ -104,7 +105,10 @@ class Exchange:
         ]
         self.gateway = Gateway(self.operations, keys, limiter, clock)
         streams = StreamApp(self.hub, self.sockets, listen_keys, users, self.gateway.address_of)
+        self.projection = Projection(settings, engine, clock.wall_us) if settings.history.enabled else None
         gauges = {"sockets": lambda: float(len(self.sockets)), "slow_clients_cut_off": lambda: self.sockets.cut_off}
+        if self.projection is not None:
+            gauges |= self.projection.gauges()
         self.gateway.mounts |= {
             "/ws": streams,
             "/stream": streams,
@@ -126,6 +130,8 @@ class Exchange:
 
     async def start(self) -> None:
         self.client.start()
+        if self.projection is not None:
+            self.projection.start()
         chores = (
             self.hub.run(),
             self.sockets.sweep(),
@@ -152,6 +158,8 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.close()
+        if self.projection is not None:
+            await self.projection.stop()
         for save in (self.market_data.save, self.keys.flush_uses):
             try:
                 save()
@@ -238,6 +246,7 @@ def _run(settings: Settings, data: Path, public: socket.socket, operator: socket
         queue_limit=options.queue_limit,
         replay_from=saved_through(data / VIEWS),
         keep_log=settings.log.keep == "all",
+        hold_log=settings.history.enabled,
     )
     try:
         _report_recovery(engine, data)

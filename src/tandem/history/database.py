@@ -11,11 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -40,7 +36,7 @@ def as_fault(url: URL) -> Iterator[None]:
     """What a driver says becomes HistoryUnusable."""
     try:
         yield
-    except (DBAPIError, CommandError, sqlite3.Error, psycopg.Error, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise HistoryUnusable(f"{url.render_as_string()}: {str(reason).strip()}") from error
 
@@ -104,9 +100,34 @@ def _begin(connection: Connection) -> None:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Brings the tables to the newest version; `base`: drops them. Raises HistoryUnusable."""
+    with as_fault(engine.url), engine.begin() as connection:
+        if revision != "head" or _version(connection) != _newest_version():
+            _run_alembic(connection, revision)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    return found
+
+
+def _newest_version() -> str:
+    """As the files are called."""
+    return max(path.name for path in _MIGRATIONS.glob("versions/v*.py"))[1:5]
+
+
+def _run_alembic(connection: Connection, revision: str) -> None:
+    # It takes a while to load, and is of use once in a database's life.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with as_fault(engine.url), engine.begin() as connection:
-        config.attributes["connection"] = connection
-        run: Any = command.downgrade if revision == "base" else command.upgrade
+    config.attributes["connection"] = connection
+    run: Any = command.downgrade if revision == "base" else command.upgrade
+    try:
         run(config, revision)
+    except CommandError as error:
+        raise HistoryUnusable(f"{connection.engine.url.render_as_string()}: {error}") from error

@@ -50,6 +50,18 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """`all`: nothing is ever deleted. `snapshots`: what two snapshots cover goes."""
 
 
+class HistorySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is told into SQL, and for how long it stays there."""
+
+    enabled: bool = True
+    database: str = ""
+    """A URL, `sqlite:///<file>` or `postgresql://...`; empty: `history.db` in the data directory."""
+    archive: str = ""
+    """A directory or `s3://bucket/prefix` for what is archived; empty: nothing is."""
+    keep_days: Count = 0
+    """How many days of what is archived stay in SQL; 0: all."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: str = "data"
     host: str = "127.0.0.1"
@@ -65,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     limits: Limits = Limits()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()
+    history: HistorySettings = HistorySettings()
 
 
 def load(path: Path | None, **overrides: Any) -> Settings:

@@ -1,0 +1,37 @@
+"""`tandem project`: the history in SQL without a server, or in another place."""
+
+from pathlib import Path
+
+import click
+
+from tandem.apps.cli_operator import Examples, fail, show
+from tandem.domain.errors import Fault
+
+
+@click.command(
+    cls=Examples,
+    examples=(
+        "tandem project data --once",
+        "tandem project data --database postgresql://tandem@db/history",
+        "tandem project data --rebuild --once       # drops what is there and tells it again",
+    ),
+)
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--database", default="", help="URL of the database.  [default: history.db in DIRECTORY]")
+@click.option("--once", is_flag=True, help="End at the end of the log instead of following it.")
+@click.option("--rebuild", is_flag=True, help="Drop the history first and begin at the first command.")
+def project(directory: Path, database: str, once: bool, rebuild: bool) -> None:
+    """Tell the log of DIRECTORY into SQL, from where that was left.
+
+    `tandem serve` does this by itself; one process per database is enough. The exchange may be running and is not
+    disturbed.
+    """
+    from tandem.apps.project import project as run
+    from tandem.platform.telemetry import configure_logging
+
+    configure_logging("auto", "info")
+    try:
+        status = run(directory, database, once=once, rebuild=rebuild)
+    except Fault as error:
+        fail(str(error))
+    show({"seq": status.seq, "rows": status.rows, "errors": status.errors})

@@ -1,0 +1,125 @@
+"""The history in PostgreSQL: many rows go in by COPY; few, or what may be there already, as an array for each column.
+
+Commits do not wait for the disk: what a crash of the database takes back is told again from the log.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
+
+from tandem.history import schema
+from tandem.history.database import HistoryUnusable
+from tandem.history.rows import CHANGING, Rows, Values
+from tandem.history.store import APPENDED, COLUMNS, LIVE_NAMES, REPLACED, Names, Store, listed
+
+_COPY_FROM = 100
+"""As many rows go by COPY, which has to be waited for; fewer are told with everything else at once."""
+
+
+class PostgresStore(Store):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._cursor: psycopg.Cursor[Any] = self._driver.cursor()
+        self._months: set[int] = set()
+        with connection.begin():
+            for statement in _SESSION:
+                connection.exec_driver_sql(statement)
+
+    def _write(self, rows: Rows, names: Names, digest: str) -> None:
+        try:
+            super()._write(rows, names, digest)
+        except psycopg.Error as error:
+            raise HistoryUnusable(f"{self._url.render_as_string()}: {str(error).strip()}") from error
+
+    def _put(self, rows: Rows, names: Names) -> None:
+        self._make_partitions(rows)
+        added = {"orders": rows.orders, **rows.appended}
+        for table, values in added.items():
+            if len(values) >= _COPY_FROM:
+                self._copy(table, values)
+        with self._driver.pipeline():
+            for table, values in added.items():
+                if len(values) < _COPY_FROM:
+                    self._run(_ADD_ARRAYS[table], values)
+            self._run(_CHANGE_ARRAYS, rows.changed_orders)
+            for table, values in (*rows.replaced.items(), *names.items()):
+                self._run(_MERGE_ARRAYS[table], values)
+
+    def _copy(self, table: str, rows: Sequence[Values]) -> None:
+        with self._cursor.copy(f"COPY {table} ({listed(COLUMNS[table])}) FROM STDIN") as copy:
+            write = copy.write_row
+            for row in rows:
+                write(row)
+
+    def _run(self, statement: str, rows: Sequence[Values]) -> None:
+        """With an array for each column."""
+        if rows:
+            self._cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+    def _make_partitions(self, rows: Rows) -> None:
+        """For the months of the rows and the one after them."""
+        for month in range(month_of(rows.from_us), month_of(rows.time_us) + 2):
+            if month not in self._months:
+                for table in schema.PARTITIONED:
+                    self._cursor.execute(partition_of(table, month))
+                self._months.add(month)
+
+
+def partition_of(table: str, month: int) -> str:
+    """Makes the partition of a month, counted from year 0, unless it is there."""
+    year, index = divmod(month, 12)
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table}_{year:04d}_{index + 1:02d} PARTITION OF {table}"
+        f" FOR VALUES FROM ({_start_of(month)}) TO ({_start_of(month + 1)})"
+    )
+
+
+def month_of(time_us: int) -> int:
+    at = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return at.year * 12 + at.month - 1
+
+
+def _start_of(month: int) -> int:
+    return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+# --- statements
+
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def _arrays(table: str, columns: Sequence[str]) -> str:
+    types = schema.metadata.tables[table].columns
+    arrays = ", ".join(f"%s::{types[name].type.compile(_POSTGRES)}[]" for name in columns)
+    return f"unnest({arrays}) AS new({listed(columns)})"
+
+
+def _added_arrays(table: str) -> str:
+    columns = COLUMNS[table]
+    return f"INSERT INTO {table} ({listed(columns)}) SELECT * FROM {_arrays(table, columns)}"
+
+
+def _merged_arrays(table: str) -> str:
+    key = schema.metadata.tables[table].primary_key.columns.keys()
+    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in COLUMNS[table] if name not in key)
+    return f"{_added_arrays(table)} ON CONFLICT ({listed(key)}) DO UPDATE SET {changes}"
+
+
+_ADD_ARRAYS = {table: _added_arrays(table) for table in APPENDED}
+_MERGE_ARRAYS = {table: _merged_arrays(table) for table in REPLACED}
+_CHANGE_ARRAYS = (
+    f"UPDATE orders o SET {', '.join(f'{name} = new.{name}' for name in CHANGING)}"
+    f" FROM {_arrays('orders', LIVE_NAMES)} WHERE o.id = new.id AND o.accepted_us = new.accepted_us"
+)
+_SESSION = (
+    "SET synchronous_commit = off",
+    # Every question of the writer is by key; before the first ANALYZE the planner would read whole tables instead.
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_seqscan = off",
+    "SET jit = off",
+)
