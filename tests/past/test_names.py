@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tandem.apps import trading_past
 from tandem.apps.trading_past import TradingPast
 from tandem.domain.history import Need
 from tandem.domain.trading import CloseReason
+from tandem.history import schema
 from tandem.history.database import database_url
 from tandem.platform.engine import Event, Result
 from tests.past.remembered import tell, view_of_everything
@@ -66,3 +68,8 @@ async def test_the_order_that_last_had_the_name(sql: Sql, story: str) -> None:
     found = await TradingPast(sql.questions).order(ANY, ALICE, BTCUSDT, None, "x")
     assert found is not None
     assert found.id == blotter.by_client_id["x"].id
+
+
+def test_columns_are_where_they_are_read() -> None:
+    assert tuple(schema.orders.c.keys()) == trading_past._ORDER_COLUMNS
+    assert tuple(schema.fills.c.keys()) == trading_past._FILL_COLUMNS

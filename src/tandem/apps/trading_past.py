@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
+
+from msgspec.structs import asdict
 
 from tandem.apps.history import Questions
 from tandem.domain.history import Need
@@ -138,52 +141,39 @@ def _is_in_blotter(row: Any, account: int, market: int) -> bool:
     return own in ((row.taker_account, row.market), (row.maker_account, row.maker_market))
 
 
-def _order(row: Any) -> Order:
-    """It is in nobody's blotter, but says in whose it was."""
-    order = Order(
-        Blotter(_NOBODY, row.market),
-        row.id,
-        row.account,
-        row.side,
-        row.kind,
-        row.tif,
-        row.price,
-        row.qty,
-        row.quote_qty,
-        row.stp,
-        row.strategy_id,
-        row.strategy_type,
-        row.cancel_id or row.client_id,
-        row.left_qty,
-        row.accepted_us,
-        row.updated_us,
+_ORDER_COLUMNS = (
+    *("id", "account", "market", "side", "kind", "tif", "price", "quote_qty", "stp", "strategy_id", "strategy_type"),
+    *("list_id", "stop_price", "trailing_delta", "iceberg_qty", "peg_price", "peg_offset", "used_sor", "accepted_us"),
+    *("first_seq", "qty", "client_id", "cancel_id", "state", "status", "expiry_reason", "left_qty", "filled"),
+    *("filled_quote", "is_routed", "prevented", "prevented_match_id", "amends", "pegged_price", "trailing_us"),
+    *("working_us", "updated_us", "seq"),
+)
+"""As SQL has them. A thousand rows may be wanted at once: by place they are read in a third of the time."""
+_PLAIN = (-1, 0, 0, 0, -1, -1, False)
+
+
+def _order(row: Sequence[Any]) -> Order:
+    """It is in nobody's blotter, but says of which market it was."""
+    id, account, market, side, kind, tif, price, quote_qty, stp, strategy_id, strategy_type = row[:11]
+    special, accepted_us = row[11:18], row[18]
+    qty, client_id, cancel_id, state, status, reason, left, filled, spent = row[20:29]
+    is_routed, prevented, match_id, _amends, pegged_price, trailing_us, working_us, updated_us, _seq = row[29:]
+    shown, before = (cancel_id, client_id) if cancel_id else (client_id, "")
+    extra = None
+    if special != _PLAIN or working_us != accepted_us:
+        list_id, stop_price, delta, iceberg, peg, offset, sor = special
+        pegged = (iceberg, peg, offset, pegged_price)
+        extra = Extra(stop_price, delta, trailing_us, *pegged, sor, is_routed, list_id, state, working_us)
+    return Order(
+        _blotter(market),
+        *(id, account, side, kind, tif, price, qty, quote_qty, stp, strategy_id, strategy_type, shown),
+        *(left, accepted_us, updated_us, before, filled, spent, prevented, match_id, status, reason, extra),
     )
-    order.orig_client_id = row.client_id if row.cancel_id else ""
-    order.filled, order.filled_quote = row.filled, row.filled_quote
-    order.prevented, order.prevented_match_id = row.prevented, row.prevented_match_id
-    order.status, order.expiry_reason = row.status, row.expiry_reason
-    order.extra = _extra(row)
-    return order
 
 
-_NOBODY = AccountOrders()
-
-
-def _extra(row: Any) -> Extra:
-    return Extra(
-        stop_price=row.stop_price,
-        trailing_delta=row.trailing_delta,
-        trailing_us=row.trailing_us,
-        iceberg_qty=row.iceberg_qty,
-        peg_price=row.peg_price,
-        peg_offset=row.peg_offset,
-        pegged_price=row.pegged_price,
-        used_sor=row.used_sor,
-        is_routed=row.is_routed,
-        list_id=row.list_id,
-        state=row.state,
-        working_us=row.working_us,
-    )
+@cache
+def _blotter(market: int) -> Blotter:
+    return Blotter(AccountOrders(), market)
 
 
 def _amendment(row: Any) -> Amendment:
@@ -192,20 +182,21 @@ def _amendment(row: Any) -> Amendment:
     return Amendment(execution, row.order_id, row.time_us, row.old_qty, row.qty, row.old_client_id, row.client_id)
 
 
-def _fill(row: Any) -> Fill:
-    return Fill(id=row.trade_id, **_amounts(row))
+_FILL_COLUMNS = (
+    *("seq", "n", "side", "time_us", "account", "market", "trade_id", "allocation_id", "is_maker", "order_id"),
+    *("list_id", "price", "qty", "quote_amount", "fee", "fee_asset", "maker_market", "maker_trade_id"),
+)
 
 
-def _allocation(row: Any) -> Allocation:
-    return Allocation(id=-1, allocation_id=row.allocation_id, **_amounts(row))
+def _fill(row: Sequence[Any]) -> Fill:
+    _seq, _n, side, time_us, _account, market, trade_id, _allocation_id, is_maker, order_id, list_id = row[:11]
+    price, qty, amount, fee, asset = row[11:16]
+    return Fill(trade_id, order_id, market, time_us, side, is_maker, price, qty, amount, fee, asset, list_id)
 
 
-def _amounts(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _AMOUNTS}
-
-
-_AMOUNTS = Fill.__struct_fields__[1:]
-"""Under the same names in SQL."""
+def _allocation(row: Sequence[Any]) -> Allocation:
+    fill = _fill(row)
+    return Allocation(**(asdict(fill) | {"id": -1, "allocation_id": row[7]}))
 
 
 def _prevented_match(row: Any) -> PreventedMatch:
