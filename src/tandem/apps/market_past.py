@@ -4,10 +4,12 @@ from typing import Any
 
 from tandem.apps.history import Questions
 from tandem.domain.trading import Side
+from tandem.history.database import HistoryUnusable
 from tandem.history.reader import Range
 from tandem.marketdata.candles import Row
 from tandem.marketdata.past import Wanted
 from tandem.marketdata.trades import Aggregate, Trade
+from tandem.platform.telemetry import log
 
 _SELL = int(Side.SELL)
 
@@ -30,7 +32,11 @@ class MarketPast:
         return await self._ask(wanted.need, lambda: reader.candles(wanted.market, interval, _range(wanted)), _candle)
 
     def next_aggregate(self, market: int, next_trade: int) -> int | None:
-        last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
+        try:
+            last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
+        except HistoryUnusable as error:
+            log(__name__).warning("aggregate trades are numbered without the history", reason=str(error))
+            return None
         return last[0].aggregate_id + 1 if last and last[0].trade_id == next_trade - 1 else None
 
 

@@ -20,12 +20,15 @@ from tandem.apps.connections import ConnectionLimits
 from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, DemoRefused, prepare, write_private
 from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
+from tandem.apps.history import open_questions
+from tandem.apps.market_past import MarketPast
 from tandem.apps.metrics import health_app, metrics_app
 from tandem.apps.openapi import document_apps
 from tandem.apps.projection import Projection
 from tandem.apps.restored import RestoredRefused, check_restored
 from tandem.apps.server import ListenError, listen, raise_descriptor_limit, serve, stop_on_signals
 from tandem.apps.streams import StreamApp
+from tandem.apps.trading_past import TradingPast
 from tandem.apps.websocket import SocketLimits, Sockets, text_frame
 from tandem.apps.ws_api import WsApiApp
 from tandem.domain.errors import Fault
@@ -48,7 +51,8 @@ from tandem.platform.settings import Settings
 from tandem.platform.telemetry import configure_logging, log
 from tandem.trading import routes as trading_routes
 from tandem.trading.client_ids import client_id_source
-from tandem.trading.orders import OrderView
+from tandem.trading.orders import LIMITS_WITH_PAST, OrderView
+from tandem.trading.recall import recall_when_told
 from tandem.trading.user_stream import UserStreams
 
 
@@ -68,6 +72,8 @@ NOTICE_SECONDS = 0.2
 NOTE_USES_SECONDS = 60.0
 """How much of "last used" a crash may lose."""
 WANTED_DESCRIPTORS = 16_384
+RECALL_SECONDS = 2.0
+"""How long a start waits for what open orders need of the history; later it comes later."""
 
 
 class Exchange:
@@ -80,10 +86,16 @@ class Exchange:
         self.settings = settings
         self.client = EngineClient(engine, _end_at_once)
         self.keys = keys
+        history = settings.history
+        self.questions = (
+            open_questions(history.database, Path(settings.data), found["cluster_id"]) if history.enabled else None
+        )
+        self._past = None if self.questions is None else TradingPast(self.questions)
+        market_past = None if self.questions is None else MarketPast(self.questions)
         limiter = RateLimiter(settings.limits)
-        self.orders = OrderView(self.client, limiter=limiter)
+        self.orders = OrderView(self.client, limiter=limiter, **(LIMITS_WITH_PAST if history.enabled else {}))
         self.users = users = UserStreams(self.client, self.orders)
-        self.market_data = MarketData(self.client, store)
+        self.market_data = MarketData(self.client, store, market_past)
         self.hub = StreamHub(self.market_data, clock, text_frame)
         limits = settings.limits
         self.sockets = Sockets(
@@ -98,8 +110,8 @@ class Exchange:
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
         new_client_id = client_id_source(os.urandom)
         self.operations: list[Operation] = [
-            *marketdata_routes.operations(self.market_data, limiter),
-            *trading_routes.operations(self.client, self.orders, limiter, new_client_id),
+            *marketdata_routes.operations(self.market_data, limiter, market_past),
+            *trading_routes.operations(self.client, self.orders, limiter, new_client_id, self._past),
             *accounts_routes.operations(self.client, self.orders.updated_us, self._key_facts),
             *identity_routes.operations(listen_keys, self.listen_tokens),
         ]
@@ -140,6 +152,10 @@ class Exchange:
             self._note_uses(),
         )
         self._tasks = [asyncio.create_task(chore) for chore in chores]
+        if self._past is not None:
+            recalling = asyncio.create_task(recall_when_told(self.orders, self._past))
+            await asyncio.wait({recalling}, timeout=RECALL_SECONDS)
+            self._tasks.append(recalling)
         for task in self._tasks:
             task.add_done_callback(_must_not_fail)
         data = Path(self.settings.data)
@@ -158,6 +174,8 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.close()
+        if self.questions is not None:
+            self.questions.close()
         if self.projection is not None:
             await self.projection.stop()
         for save in (self.market_data.save, self.keys.flush_uses):

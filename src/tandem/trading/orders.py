@@ -52,6 +52,8 @@ TRADES_LIMIT = 200_000
 PREVENTED_LIMIT = 20_000
 RARE_LIMIT = 20_000
 """Of ended lists, of allocations and of amendments, each."""
+LIMITS_WITH_PAST = {"closed_limit": 100_000, "trades_limit": 50_000, "prevented_limit": 5_000, "rare_limit": 20_000}
+"""Where the past can be asked. A closed order takes about 700 bytes, a trade about 250: these take some 90 MB."""
 
 PENDING, WAITING = int(OrderState.PENDING), int(OrderState.WAITING)
 

@@ -1,5 +1,6 @@
 """What the engine's snapshot does not say of open orders and lists, brought back from the past once."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from tandem.domain.history import Need
@@ -9,6 +10,16 @@ from tandem.trading.past import Past
 from tandem.trading.records import Order
 
 AT_ONCE = 500
+PAUSE_SECONDS = 1.0
+
+
+async def recall_when_told(view: OrderView, past: Past) -> None:
+    """As soon as the past can answer."""
+    while True:
+        try:
+            return await recall(view, past)
+        except TimeoutError:
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def recall(view: OrderView, past: Past) -> None:
