@@ -20,7 +20,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
 @pytest.fixture
 def sqlite(past: Past, tmp_path: Path) -> URL:
     """Holding the past."""
-    url = database_url(f"sqlite:///{tmp_path}/told.db", tmp_path)
+    url = database_url("", tmp_path)
     tell(past, url)
     return url
 

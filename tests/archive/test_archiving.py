@@ -18,9 +18,10 @@ from tandem.archive.manifest import Manifest, read_manifests
 from tandem.archive.place import ArchiveUnusable, Place
 from tandem.archive.tables import TABLES
 from tandem.domain.intervals import DAY, INTERVALS
+from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
 from tandem.history.database import open_engine
-from tandem.history.export import ARCHIVED, OPEN, Exporter
+from tandem.history.export import ARCHIVED, Exporter
 from tandem.history.prune import Pruner
 from tests.archive.past import DAYS, START_US
 
@@ -65,7 +66,7 @@ def everything(url: URL) -> dict[str, list[Any]]:
 def day_of(name: str, row: Any) -> int | None:
     """The number of the day that a row belongs to; None: it is still open, or not archived."""
     if name == "orders":
-        time = None if row.status in OPEN else row.updated_us
+        time = None if row.status in OPEN_STATUSES else row.updated_us
     elif name == "order_lists":
         time = None if row.is_open else row.updated_us
     elif name == "candles":

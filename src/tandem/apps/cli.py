@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import tandem
-from tandem.apps import cli_history, cli_operator
+from tandem.apps import cli_archive, cli_history, cli_operator, cli_project
 from tandem.apps.cli_operator import DATA, Teaching, fail, show
 from tandem.platform import settings
 from tandem.platform.engine import Engine, EngineError
@@ -100,6 +100,8 @@ for group in (
     cli_operator.markets,
     cli_operator.exchange,
     *cli_history.COMMANDS,
+    cli_project.project,
+    *cli_archive.COMMANDS,
 ):
     main.add_command(group)
 

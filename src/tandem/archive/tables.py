@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from tandem.domain.intervals import DAY, INTERVALS
+from tandem.domain.trading import OPEN_STATUSES
+
 UNITS = pa.decimal128(38, 0)
 LARGEST_UNITS = 10**38 - 1
 Row = Sequence[Any]
@@ -78,6 +81,22 @@ class Table:
     def schema(self) -> pa.Schema:
         fields = [pa.field(self.file_name(name), kind.type) for name, kind in self.columns.items()]
         return pa.schema([*fields, *(pa.field(name, kind) for name, kind in self._texts())])
+
+    def days(self, rows: Sequence[Row]) -> list[int | None]:
+        """The day that each row of SQL belongs to, counted from 1970: of closed orders and lists the day on which they
+        closed, of candles that in which they end; None: still open."""
+        at = {name: index for index, name in enumerate(self.columns)}
+        if self.name == "orders":
+            status, updated = at["status"], at["updated_us"]
+            return [None if row[status] in OPEN_STATUSES else row[updated] // DAY for row in rows]
+        if self.name == "order_lists":
+            is_open, updated = at["is_open"], at["updated_us"]
+            return [None if row[is_open] else row[updated] // DAY for row in rows]
+        if self.name == "candles":
+            interval, opened = at["interval"], at["open_us"]
+            return [(INTERVALS[row[interval]].shift(row[opened], 1) - 1) // DAY for row in rows]
+        time = at["day_us" if self.name == "daily" else "time_us"]
+        return [row[time] // DAY for row in rows]
 
     def _texts(self) -> list[tuple[str, pa.DataType]]:
         text, small = pa.string(), pa.int8()

@@ -69,6 +69,10 @@ class CloseStatus(IntEnum):
     EXPIRED_IN_MATCH = 2
 
 
+OPEN_STATUSES = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
+"""As the API names them: what an order that has not ended may be."""
+
+
 class CloseReason(IntEnum):
     """Named as the API's `expiryReason`, where it has one."""
 

@@ -7,6 +7,7 @@ Rows of a day that ended never change again. Where no index is by time, the seqs
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -26,12 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 
 from tandem.domain.intervals import DAY, INTERVALS, Interval
+from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, as_fault, open_engine
 from tandem.history.schema import candles, daily, fills, order_changes, order_lists, orders, position, trades
 
 CHUNK = 10_000
-OPEN = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
 BY_SEQ = ("order_changes", "fills", "ledger", "transfers")
 """Tables whose primary key begins with the seq."""
 ARCHIVED = (*BY_SEQ, "orders", "order_lists", "trades", "prevented_matches", "candles", "daily")
@@ -63,6 +64,8 @@ class Exporter:
 
     def __init__(self, url: URL) -> None:
         self._url = url
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            raise HistoryUnusable(f"there is no history at {url.database}: `tandem serve` writes one")
         self._engine = open_engine(url, readers=1)
         if url.get_backend_name() == "postgresql":
             self._engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -138,9 +141,14 @@ class Exporter:
         return counted
 
     def rows_after(self, table: str, seq: int, time_us: int) -> Iterator[list[Row]]:
-        """What belongs to no day before `time_us`, whose last seq is `seq`: with what is not closed. 0, 0: all."""
+        """What belongs to no day before `time_us`, whose last seq is `seq`: with what is not closed. 0, 0: all that an
+        archive ever has."""
         source = schema.metadata.tables[table]
         yield from self._stream(_by_key(select(source), source).where(*_after(source, seq, time_us)))
+
+    def rows(self, table: str) -> Iterator[list[Row]]:
+        """All of them, in no order."""
+        yield from self._stream(select(schema.metadata.tables[table]))
 
     def _queries_of(self, table: str, period: Period) -> Iterator[Select[Any]]:
         source = schema.metadata.tables[table]
@@ -168,7 +176,11 @@ def closed_in(period: Period) -> FromClause:
 def within(source: Table, period: Period) -> Sequence[ColumnElement[bool]]:
     """What a row of a table other than `trades` and `candles` fulfils when it belongs to a period."""
     if source is orders:
-        return (orders.c.id.in_(select(closed_in(period))), orders.c.status.not_in(OPEN), _is_in(orders.c.seq, period))
+        return (
+            orders.c.id.in_(select(closed_in(period))),
+            orders.c.status.not_in(OPEN_STATUSES),
+            _is_in(orders.c.seq, period),
+        )
     if source is order_lists:
         return (order_lists.c.is_open.is_(False), _is_in(order_lists.c.seq, period))
     if source is daily:
@@ -203,10 +215,8 @@ def day_of(time_us: int) -> int:
 
 
 def _after(source: Table, seq: int, time_us: int) -> Sequence[ColumnElement[bool]]:
-    if seq == 0 and time_us == 0:
-        return ()
     if source is orders:
-        return (or_(orders.c.status.in_(OPEN), orders.c.seq > seq),)
+        return (or_(orders.c.status.in_(OPEN_STATUSES), orders.c.seq > seq),)
     if source is order_lists:
         return (or_(order_lists.c.is_open, order_lists.c.seq > seq),)
     if source is daily:

@@ -1,0 +1,170 @@
+"""The commands over an exchange's history: archive, query, audit. They read what `tandem serve` writes down."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tandem.apps.cli_operator import DATA, Examples, fail
+from tandem.domain.errors import Fault
+
+DIRECTORY = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+DATABASE = click.option(
+    "--database", default="", help="postgresql://user@host/name, if not SQLite.  [default: history.db in the directory]"
+)
+PLACE = click.option(
+    "--archive",
+    "place",
+    default="",
+    help="A directory, or s3://bucket/prefix?region=...  [default: archive in the directory]",
+)
+
+
+class Day(click.ParamType[date]):
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day like 2026-11-20", param, ctx)
+
+
+@click.command(
+    cls=Examples,
+    examples=(
+        "tandem archive data",
+        "tandem archive data --until 2026-11-20",
+        "tandem archive data --archive 's3://my-bucket/exchange?region=eu-central-1'",
+        "tandem archive data --prune --keep-days 30",
+    ),
+)
+@DIRECTORY
+@PLACE
+@DATABASE
+@click.option("--until", type=Day(), help="The last day to write.  [default: yesterday, in UTC]")
+@click.option("--prune", "is_pruning", is_flag=True, help="Then take old days out of SQL.")
+@click.option("--keep-days", type=click.IntRange(0), help="With --prune: how many days that ended stay in SQL.")
+def archive(
+    directory: Path, place: str, database: str, until: date | None, is_pruning: bool, keep_days: int | None
+) -> None:
+    """Write all days of DIRECTORY's history that ended and are not archived yet, as Parquet files.
+
+    It may be stopped at any time and run again. A day has ended once a command of a later day has been told. With
+    --prune old rows leave SQL, only such that are read back from the archive first; the API does not answer for them
+    any more, `tandem query` does.
+    """
+    from tandem.apps.archiving import archive as write
+    from tandem.apps.archiving import prune
+    from tandem.archive.place import Place
+    from tandem.history.database import database_url
+    from tandem.history.prune import Pruner
+
+    if is_pruning != (keep_days is not None):
+        raise click.UsageError("--prune and --keep-days go together")
+    with _faults(), _exporting(directory, database) as exporter:
+        target = Place(place or str(directory / "archive"))
+        write(exporter, target, until=until, note=_tell)
+        if keep_days is not None:
+            pruner = Pruner(database_url(database, directory))
+            try:
+                prune(exporter, pruner, target, keep_days, note=_tell)
+            finally:
+                pruner.close()
+
+
+@click.command(
+    cls=Examples,
+    examples=(
+        "tandem query \"SELECT market, volume, quote_volume FROM daily WHERE day = '2026-11-20'\"",
+        'tandem query "SELECT time, market, side, price, qty, fee, fee_asset FROM fills WHERE account = 2"',
+        'tandem query "SELECT cause, asset, sum(amount) FROM ledger GROUP BY ALL" --format csv',
+        "tandem query \"FROM trades WHERE market = 'BTCUSDT'\" --format parquet --output trades.parquet",
+        'tandem query "DESCRIBE orders"',
+    ),
+)
+@click.argument("question", metavar="SQL")
+@DATA
+@PLACE
+@DATABASE
+@click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: stdout]")
+def query(question: str, data: Path, place: str, database: str, form: str, output: Path | None) -> None:
+    """Answer one SELECT over everything that ever happened, with DuckDB; nothing can be changed.
+
+    Views: orders, order_changes, fills, trades, ledger, transfers, order_lists, prevented_matches, candles (1m and
+    longer), daily, assets, markets, accounts. Prices and quantities are decimals in whole units, beside them as
+    `..._units` the engine's own numbers. Archived days are read from the archive, later ones from SQL; without a
+    database the archive is asked alone. See docs/guides/history.md.
+    """
+    from tandem.apps import questions
+    from tandem.archive.place import Place
+
+    if form == "parquet" and output is None:
+        raise click.UsageError("--format parquet needs --output")
+    source = Place(place or str(data / "archive"))
+    with (
+        _faults(),
+        _perhaps_exporting(data, database, bool(place)) as exporter,
+        questions.answer(question, source, exporter, _tell) as reader,
+    ):
+        if form == "parquet":
+            questions.write_parquet(reader, str(output))
+        elif form == "csv":
+            questions.write_csv(reader, sys.stdout if output is None else str(output))
+        else:
+            lines, is_cut = questions.as_table(reader)
+            _show(lines, output)
+            if is_cut:
+                _tell(f"only the first {questions.SHOWN_ROWS} rows; --format csv has all")
+
+
+COMMANDS = (archive, query)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (Fault, OSError) as error:
+        fail(str(error))
+
+
+@contextmanager
+def _exporting(directory: Path, database: str) -> Iterator[Any]:
+    from tandem.history.database import database_url
+    from tandem.history.export import Exporter
+
+    exporter = Exporter(database_url(database, directory))
+    try:
+        yield exporter
+    finally:
+        exporter.close()
+
+
+@contextmanager
+def _perhaps_exporting(directory: Path, database: str, has_place: bool) -> Iterator[Any]:
+    """None when an archive is named and there is no database beside it."""
+    from tandem.history.database import FILE
+
+    if has_place and not database and not (directory / FILE).exists():
+        yield None
+    else:
+        with _exporting(directory, database) as exporter:
+            yield exporter
+
+
+def _show(lines: list[str], output: Path | None) -> None:
+    text = "\n".join(lines) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"tandem: {line}", err=True)
