@@ -24,6 +24,12 @@ struct Target {
     other: Option<Place>,
 }
 
+/// How often an order may be amended; without a bound as often as can be counted.
+const fn most_amends(market: &Market) -> u16 {
+    let most = market.rules.max_num_order_amends;
+    if most == 0 { u16::MAX } else { most }
+}
+
 /// An open order as an amend sees it.
 struct Amended {
     order: PlaceOrder,
@@ -102,8 +108,7 @@ impl Core {
         if is_named && amend.new_qty == old_qty {
             return Err(RejectCode::AmendNoChange);
         }
-        let most = market.rules.max_num_order_amends;
-        if most != 0 && amended.amends >= most {
+        if amended.amends >= most_amends(market) {
             return Err(RejectCode::MaxNumOrderAmendsReached);
         }
         if amend.new_qty <= market.qty(amended.used) {

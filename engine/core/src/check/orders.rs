@@ -116,7 +116,7 @@ impl Core {
             && terms.trailing_delta <= most_delta
             && [terms.stop_price, extra.price, extra.pegged_price].into_iter().all(is_price)
             && (extra.pegged_price.0 == 0 || terms.peg.is_some())
-            && fits_whole(terms.iceberg_qty.0, market.rules.lot_size.0)
+            && terms.iceberg_qty.0 <= NUMBER_MAX
             && (extra.trailing_at.is_none() || terms.trailing_delta > 0);
         ensure(is_legal, Broken::OrderQuantity)?;
         let is_time = |time: Option<u64>| time.is_none_or(|at| at >= accepted_at && at <= self.time.0);
@@ -137,6 +137,9 @@ impl Core {
         ensure(extra.working_at.is_none() && extra.hidden == 0, Broken::OrderQuantity)?;
         ensure(extra.pegged_price.0 == 0, Broken::OrderQuantity)?;
         ensure(fits(order.lots, market.rules.lot_size.0), Broken::OrderQuantity)?;
+        // One whose quantity is not known yet is judged when it is.
+        let shows_lots = order.lots == 0 || market.lots(extra.terms.iceberg_qty).is_some();
+        ensure(shows_lots, Broken::OrderQuantity)?;
         let works_as = order.kind.works_as();
         ensure(works_as == OrderKind::Limit || order.tif == TimeInForce::Gtc, Broken::OrderQuantity)?;
         let has_price = extra.price.0 > 0 || extra.terms.peg.is_some();
@@ -168,10 +171,6 @@ fn whole(market: &Market, maker: &Maker) -> Result<Lots, Broken> {
 
 fn fits(value: u64, step: u64) -> bool {
     value.checked_mul(step).is_some_and(|n| n <= NUMBER_MAX)
-}
-
-fn fits_whole(value: u64, step: u64) -> bool {
-    value <= NUMBER_MAX && value.checked_rem(step) == Some(0)
 }
 
 /// Who joined a level later stands behind. When an iceberg's present part joined is not known.

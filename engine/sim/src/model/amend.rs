@@ -116,7 +116,8 @@ impl Model {
     /// How often, and how much at least.
     fn check_amended(&self, order: &Order, new_qty: Qty) -> Result<(), RejectCode> {
         let rules = &self.markets[order.accepted.market.0 as usize].rules;
-        if rules.max_num_order_amends != 0 && rules.max_num_order_amends <= order.amends {
+        let most = if rules.max_num_order_amends == 0 { 65_535 } else { rules.max_num_order_amends };
+        if most <= order.amends {
             return Err(RejectCode::MaxNumOrderAmendsReached);
         }
         if new_qty.0 <= order.filled + order.prevented || self.bug(Planted::AmendIsNotJudged) {
