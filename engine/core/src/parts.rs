@@ -26,15 +26,7 @@ pub(crate) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(crate) fn new(market: &'a Market, side: Side) -> Self {
-        Self::of(market, Box::new(market.orders.book.makers(side)))
-    }
-
-    /// Of one level alone.
-    pub(crate) fn at(market: &'a Market, side: Side, ticks: Ticks) -> Self {
-        Self::of(market, Box::new(market.orders.book.makers_at(side, ticks)))
-    }
-
-    fn of(market: &'a Market, makers: Box<dyn Iterator<Item = Maker> + 'a>) -> Self {
+        let makers: Box<dyn Iterator<Item = Maker> + 'a> = Box::new(market.orders.book.makers(side));
         Self { market, makers: makers.peekable(), queue: VecDeque::new(), ticks: None }
     }
 

@@ -199,61 +199,59 @@ pub(crate) fn fills_in_full(
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
+    let own = own_levels(market, walker, own);
+    let is_plain = |ticks| own.binary_search(&ticks).is_err() && !market.orders.has_icebergs_at(market.price(ticks));
     let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
-    fills_level_by_level(market, walker, own, limit, wanted)
-        && (!has_group || fills_maker_by_maker(market, walker, limit, wanted))
+    fills_level_by_level(market, walker, limit, wanted, is_plain)
+        && (!has_group || fills_level_by_level(market, walker, limit, wanted, |_| false))
 }
 
+/// The same, where a level that `is_plain` counts as a whole.
 fn fills_level_by_level(
     market: &Market,
     walker: &Walker<'_>,
-    own: Option<&OpenList>,
     limit: Ticks,
     wanted: Lots,
+    is_plain: impl Fn(Ticks) -> bool,
 ) -> bool {
-    let (orders, side) = (&market.orders, walker.side.opposite());
-    let own = own_levels(market, walker, own);
     let mut left = u128::from(wanted);
-    for (ticks, total) in orders.book.levels(side) {
+    for (ticks, total) in market.orders.book.levels(walker.side.opposite()) {
         if !Book::crosses(walker.side, limit, ticks) || !walker.range.contains(ticks) {
             return false;
         }
-        if own.binary_search(&ticks).is_err() && !orders.has_icebergs_at(market.price(ticks)) {
-            left = left.saturating_sub(total);
+        let after = if is_plain(ticks) {
+            Some(left.saturating_sub(total))
         } else {
-            for maker in Parts::at(market, side, ticks) {
-                match walker.mode {
-                    _ if left == 0 => return true,
-                    SelfTradePrevention::None => left = left.saturating_sub(u128::from(maker.lots)),
-                    _ if maker.owner != walker.account.0 => left = left.saturating_sub(u128::from(maker.lots)),
-                    SelfTradePrevention::ExpireMaker => {}
-                    _ => return false,
-                }
-            }
-        }
-        if left == 0 {
-            return true;
+            left_after_level(market, walker, ticks, left)
+        };
+        match after {
+            None => return false,
+            Some(0) => return true,
+            Some(more) => left = more,
         }
     }
     false
 }
 
-fn fills_maker_by_maker(market: &Market, walker: &Walker<'_>, limit: Ticks, wanted: Lots) -> bool {
-    let mut left = wanted;
-    for maker in Parts::new(market, walker.side.opposite()) {
-        if !Book::crosses(walker.side, limit, maker.ticks) || !walker.range.contains(maker.ticks) {
-            return false;
-        }
-        match walker.mode {
-            _ if !walker.is_own(maker.owner) => left = left.saturating_sub(maker.lots),
-            SelfTradePrevention::ExpireMaker => {}
-            _ => return false,
-        }
+/// What the makers of one level leave of `left`; `None`: self-trade prevention ends the walk before it is filled.
+///
+/// Parts that are hidden come after all that is shown, and who prevents is met by what it shows: the order of the hidden
+/// parts does not matter, and a maker costs one step however many it has.
+fn left_after_level(market: &Market, walker: &Walker<'_>, ticks: Ticks, left: u128) -> Option<u128> {
+    let orders = &market.orders;
+    let (mut left, mut hidden) = (left, 0_u128);
+    for maker in orders.book.makers_at(walker.side.opposite(), ticks) {
         if left == 0 {
-            return true;
+            break;
+        }
+        if !walker.is_own(maker.owner) {
+            left = left.saturating_sub(u128::from(maker.lots));
+            hidden = hidden.saturating_add(u128::from(orders.hidden(maker.handle)));
+        } else if walker.mode != SelfTradePrevention::ExpireMaker {
+            return None;
         }
     }
-    false
+    Some(left.saturating_sub(hidden))
 }
 
 /// The prices at which makers of the account itself may stand in the way, ascending.
