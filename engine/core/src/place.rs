@@ -20,7 +20,7 @@ impl Core {
     }
 
     /// An order that passed every check comes in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn accept(&mut self, order: &PlaceOrder, ready: &Ready, events: &mut Vec<Event>) -> Result<(), Broken> {
         let id = self.next_order_id()?;
         let market = self.markets.get(order.market.0 as usize).ok_or(Broken::IdUnknown)?;
@@ -40,7 +40,7 @@ impl Core {
     }
 
     /// An order works: it takes what it can, and what is left of it rests or ends.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn work(&mut self, incoming: &Incoming<'_>, events: &mut Vec<Event>) -> Result<(), Broken> {
         let mut floor = self.floor(incoming.order.market, events)?;
         let mut taker = floor.taker(incoming)?;

@@ -191,6 +191,23 @@ fn pegged_stop() -> PlaceOrder {
 }
 
 #[test]
+fn a_client_order_id_has_letters_digits_hyphens_and_underscores_wherever_they_stand() {
+    for byte in 0..=u8::MAX {
+        let is_legal = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+        for len in 1..=CLIENT_ORDER_ID_MAX {
+            for at in [0, len / 2, len - 1] {
+                let mut text = vec![b'x'; len];
+                text[at] = byte;
+                let id = ClientOrderId::new(&text);
+                assert_eq!(id.map(|id| id.as_bytes().to_vec()), is_legal.then_some(text), "{byte} at {at} of {len}");
+            }
+        }
+    }
+    assert_eq!(ClientOrderId::new(b""), Some(ClientOrderId::EMPTY));
+    assert_eq!(ClientOrderId::new(&[b'x'; CLIENT_ORDER_ID_MAX + 1]), None);
+}
+
+#[test]
 fn terms_have_one_encoding_and_the_default_ones_none() {
     let order = pegged_stop();
     let expected: Vec<u8> = [
