@@ -24,7 +24,8 @@ from tandem.apps.backup_manifest import (
     read_manifest,
     sync_directory,
 )
-from tandem.apps.restored import RESTORING, note_restored, show_time
+from tandem.apps.demo import write_private
+from tandem.apps.restored import RESTORED, RESTORING, show_time
 from tandem.domain.errors import Fault
 
 
@@ -60,7 +61,8 @@ def restore(backup: Path, data: Path, passphrase: str, tell: Tell) -> Restored:
 
 
 def _restore(backup: Path, data: Path, manifest: Manifest, vault: Vault, tell: Tell) -> Restored:
-    (data / RESTORING).touch()
+    (data / RESTORING).touch(0o600)
+    sync_directory(data)
     for number, file in enumerate(manifest.files, 1):
         tell(f"restoring file {number} of {len(manifest.files)}: {file.name}")
         _put(backup, data, file, vault)
@@ -69,8 +71,8 @@ def _restore(backup: Path, data: Path, manifest: Manifest, vault: Vault, tell: T
     if report["seq"] != manifest.seq:
         raise BackupUnusable(f"the log in {backup} ends at seq {report['seq']}, its manifest says {manifest.seq}")
     digest = str(report["digest"])
-    note_restored(
-        data,
+    write_private(
+        data / RESTORED,
         {
             "backup": str(backup.resolve()),
             "cluster_id": manifest.cluster_id,

@@ -8,7 +8,6 @@ each take orders under the same numbers and keys, so the first start of a restor
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 RESTORING = "restoring"
 RESTORED = "restored.json"
@@ -17,10 +16,6 @@ ACCEPTED = "restored.accepted.json"
 
 class RestoredRefused(Exception):
     """The directory is not whole, or nobody has accepted it; the message says what to do."""
-
-
-def note_restored(data: Path, note: dict[str, Any]) -> None:
-    (data / RESTORED).write_text(json.dumps(note, indent=2) + "\n")
 
 
 def check_restored(data: Path, *, accept: bool) -> None:
