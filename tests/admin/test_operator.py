@@ -262,8 +262,18 @@ async def test_routing_between_markets_of_one_asset(desk: Desk) -> None:
     assert await desk.done("GET", "/sors") == [group]
     for bad in ({"symbols": ["BTCUSDT"]}, {"account": "0"}, {"base": "USDT"}, {"symbols": ["BTCUSDT", "BTCUSDT"]}):
         assert await desk.refused("PUT", "/sors", group | bad)
+    await desk.done("POST", "/markets", {"symbol": "ETHUSDC", "base": "USDT", "quote": "USDC", "rules": RULES})
+    for symbols, why in (
+        (["BTCUSDT"], "at least two markets"),
+        (["BTCUSDT", "ETHUSDC"], "ETHUSDC does not trade BTC"),
+        (["BTCUSDT", "BTCUSDT"], "have one quote asset"),
+    ):
+        assert why in await desk.refused("PUT", "/sors", group | {"symbols": symbols})
     await desk.done("PUT", "/sors", {"base": "BTC"})
     assert await desk.done("GET", "/sors") == []
+    finer = RULES | {"stepSize": "0.001"}
+    await desk.done("PUT", "/markets", {"symbol": "BTCUSDC", "rules": finer})
+    assert "tandem markets update BTCUSDC stepSize=" in await desk.refused("PUT", "/sors", group)
 
 
 async def test_the_exchange_ends_an_accounts_orders(desk: Desk) -> None:

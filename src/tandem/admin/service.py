@@ -197,9 +197,11 @@ class AdminService:
     async def set_sor(self, base: str, symbols: tuple[str, ...], account: str) -> dict[str, Any]:
         """The markets that orders of smart order routing may take from; none: no routing for this asset."""
         asset = self._asset(base)
-        markets = [self._market(symbol).id for symbol in symbols]
+        markets = [self._market(symbol) for symbol in symbols]
         owner = self.account_id(account) if symbols else FEE_ACCOUNT
-        await self._done(self._engine.set_sor(asset.id, markets, owner))
+        if markets:
+            _check_group(asset, markets)
+        await self._done(self._engine.set_sor(asset.id, [market.id for market in markets], owner))
         return {"base": asset.code, "symbols": list(symbols)}
 
     async def update_exchange(self, change: Mapping[str, str]) -> dict[str, Any]:
@@ -290,6 +292,28 @@ def _check_steps(rules: MarketRules, base: Asset, quote: Asset) -> None:
         )
 
 
+def _check_group(base: Asset, markets: list[Market]) -> None:
+    """The engine refuses such routing groups too, but cannot say why. Raises Refused."""
+    first, *others = markets
+    if not others:
+        raise Refused("a routing group has at least two markets; without any there is no routing")
+    for market in markets:
+        if market.base != base:
+            raise Refused(f"{market.symbol} does not trade {base.code}; a routing group has one base asset")
+    for market in others:
+        if market.quote == first.quote:
+            raise Refused(f"{market.symbol} and {first.symbol} have one quote asset; each market needs its own")
+        for rule, of_market, of_first in (
+            ("tickSize", market.show_price(market.rules.tick_size), first.show_price(first.rules.tick_size)),
+            ("stepSize", market.show_qty(market.rules.lot_size), first.show_qty(first.rules.lot_size)),
+        ):
+            if of_market != of_first:
+                raise Refused(
+                    f"{rule} of {market.symbol} is {of_market}, of {first.symbol} {of_first}; they must be equal: "
+                    f"tandem markets update {market.symbol} {rule}={of_first}"
+                )
+
+
 def parse_amount(text: str, decimals: int) -> int:
     """Like `money.parse`, but up to what a balance holds and not only an order."""
     whole, _, fraction = text.partition(".")
@@ -313,4 +337,4 @@ def explain(error: Exception) -> str:
         money.TooPrecise: "has more decimals than the asset",
         money.TooLarge: "is more than the engine takes",
     }
-    return f"{error} {kinds[type(error)]}" if type(error) in kinds else str(error)
+    return f"{str(error)!r} {kinds[type(error)]}" if type(error) in kinds else str(error)

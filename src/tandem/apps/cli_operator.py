@@ -352,9 +352,14 @@ def markets_reference_price(data: Path, symbol: str, price: str) -> None:
 @click.argument("symbols", nargs=-1)
 @click.option("--account", default="", help="Stands between the books; it needs funds in every quote asset.")
 def markets_route(data: Path, base: str | None, symbols: tuple[str, ...], account: str) -> None:
-    """Let orders of smart order routing take from all SYMBOLS of one base asset."""
+    """Let orders of smart order routing take from all SYMBOLS of one base asset.
+
+    Each has another quote asset; tick and step sizes are equal.
+    """
     if base is None:
         _operate(data, "GET", "/sors")
+    elif symbols and not account:
+        raise click.UsageError("give --account too: the account that stands between the books")
     else:
         _operate(data, "PUT", "/sors", {"base": base, "symbols": symbols, "account": account})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import resource
 import signal
@@ -43,7 +44,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        hint = "; --port takes another, `make run PORT=...` too" if error.errno == errno.EADDRINUSE else ""
+        raise ListenError(f"cannot listen on {host} port {port}: {error.strerror}{hint}") from error
     return listener
 
 
