@@ -91,11 +91,12 @@ _SAMPLE_QUERIES = {
 }
 """By operation id: requests that need more than what is mandatory."""
 _INTRODUCTION = (
-    "Every operation is also a method of the WebSocket API at /ws-api/v3, named under x-ws-method. Parameters of POST, "
-    "PUT and DELETE may come in the query, in an application/x-www-form-urlencoded body, or in both. Signed operations "
-    "take the API key in the header X-MBX-APIKEY and a signature over the query and the body as they are sent: "
-    "HMAC-SHA256 as hex, or RSA or Ed25519 as percent-encoded base64. x-weight is what a request adds to the address's "
-    "weight."
+    "Every operation under /api/v3 is also a method of the WebSocket API at /ws-api/v3, named under x-ws-method. "
+    "Streams and sessions are in docs/reference/api.md of the source. Parameters of POST, PUT and DELETE may come in "
+    "the query, in an application/x-www-form-urlencoded body, or in both. Signed operations take the API key in the "
+    "header X-MBX-APIKEY and a signature over the query and the body as they are sent: HMAC-SHA256 as hex, or RSA or "
+    "Ed25519 as percent-encoded base64. x-weight is what a request adds to the address's weight. The examples need "
+    "HOST, the scheme and address of the exchange, and KEY and SECRET of an account, such as one in data/demo.json."
 )
 
 
