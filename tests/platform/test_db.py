@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.platform.db import Database, DatabaseUnusable, copy_database, database_bytes
+from tandem.platform.db import COPY_PAGES, Database, DatabaseUnusable, copy_database, database_bytes
 
 TABLE = ("CREATE TABLE note (text TEXT)",)
 
@@ -36,6 +36,24 @@ def test_a_copy_has_what_is_committed_and_holds_nobody_up(tmp_path: Path) -> Non
     assert notes(tmp_path / "copy") == notes(tmp_path / "bytes") == ["first"]
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
     assert notes(tmp_path / "db") == ["first", "not yet", "later"]
+
+
+def test_a_copy_does_not_begin_again_when_somebody_writes(tmp_path: Path) -> None:
+    database = Database(tmp_path / "db", TABLE)
+    with database.transaction() as sql:
+        sql.executemany("INSERT INTO note VALUES (?)", [(f"{number:04000}",) for number in range(2 * COPY_PAGES)])
+    lefts: list[int] = []
+
+    def progress(left: int, _pages: int) -> None:
+        lefts.append(left)
+        add(database, f"while {left} were left")
+
+    copy_database(tmp_path / "db", tmp_path / "copy", progress)
+    database.close()
+    assert len(lefts) > 2
+    assert lefts == sorted(lefts, reverse=True)
+    assert notes(tmp_path / "copy") == [f"{number:04000}" for number in range(2 * COPY_PAGES)]
+    assert len(notes(tmp_path / "db")) == 2 * COPY_PAGES + len(lefts)
 
 
 def test_a_database_that_nobody_has_open_is_only_read(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ change and need no more than a copy.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tandem.apps.backup_copy import Tell, cut_segment, whole, write_file
+from tandem.apps.backup_copy import Tell, cut_segment, measure, whole, write_file
 from tandem.apps.backup_manifest import (
     HISTORY,
     LOG,
@@ -88,6 +88,20 @@ def _claim(target: Path) -> None:
         raise BackupRefused(f"{target} is not empty: every backup has a directory of its own")
 
 
+def _percent(what: str, tell: Tell) -> Callable[[int, int], None]:
+    """At every tenth, where there are many."""
+    told = 0
+
+    def progress(left: int, pages: int) -> None:
+        nonlocal told
+        tenth = 10 * (pages - left) // max(pages, 1)
+        if told < tenth < 10:
+            told = tenth
+            tell(f"{what}: {10 * tenth} %")
+
+    return progress
+
+
 def _put(target: Path, name: str, content: Iterator[bytes]) -> File:
     return File(name, *write_file(target / name, content))
 
@@ -102,10 +116,8 @@ def _sealed(data: Path, target: Path, vault: Vault) -> Iterator[File]:
 def _derived(data: Path, target: Path, tell: Tell) -> Iterator[File]:
     if (data / HISTORY).exists():
         tell("copying the history")
-        draft = target / (HISTORY + ".new")
-        copy_database(data / HISTORY, draft)
-        yield _put(target, HISTORY, whole(draft))
-        draft.unlink()
+        copy_database(data / HISTORY, target / HISTORY, _percent("copying the history", tell))
+        yield File(HISTORY, *measure(target / HISTORY))
     views = data / VIEWS
     # What the cursor says is saved has to be: so the cursor first, then the views.
     for path in (views / "cursor", *sorted(views.glob("*.view"))):

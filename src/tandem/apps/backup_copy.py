@@ -58,6 +58,16 @@ def write_file(path: Path, content: Iterator[bytes]) -> tuple[int, str]:
     return sink.size, sink.sha256()
 
 
+def measure(path: Path) -> tuple[int, str]:
+    """Size and sha256 of a file that is there, and on the disk then. Raises OSError."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        for chunk in chunks(file):
+            found.update(chunk)
+        return file.tell(), found.hexdigest()
+
+
 def chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK_BYTES):
         yield chunk

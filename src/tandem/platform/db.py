@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,22 +95,27 @@ def create_private(path: Path) -> None:
         os.close(descriptor)
 
 
-def copy_database(source: Path, target: Path) -> None:
+COPY_PAGES = 4096
+Progress = Callable[[int, int], None]
+"""Is told how many pages are left, and of how many."""
+
+
+def copy_database(source: Path, target: Path, tell: Progress = lambda _left, _all: None) -> None:
     """What is committed in `source`, as a new file; whoever writes it goes on. Raises DatabaseUnusable, OSError."""
+    create_private(target)
     with contextlib.closing(sqlite3.connect(target)) as copy:
-        _copy(source, copy)
-    target.chmod(0o600)
+        _copy(source, copy, tell)
 
 
 def database_bytes(source: Path) -> bytes:
     """The same in memory, for what must not lie on a disk as it is."""
     with contextlib.closing(sqlite3.connect(":memory:")) as copy:
-        _copy(source, copy)
+        _copy(source, copy, lambda _left, _all: None)
         return copy.serialize()
 
 
-def _copy(source: Path, copy: sqlite3.Connection) -> None:
-    """In one transaction, so that what is copied is of one moment."""
+def _copy(source: Path, copy: sqlite3.Connection, tell: Progress) -> None:
+    """In one transaction: what is copied is of one moment, and does not begin again when somebody writes."""
     with _as_fault(source):
         while True:
             is_quiet = not _has_wal(source)
@@ -118,7 +123,9 @@ def _copy(source: Path, copy: sqlite3.Connection) -> None:
             how = "immutable=1" if is_quiet else "mode=ro"
             with contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?{how}", uri=True)) as connection:
                 connection.execute("PRAGMA busy_timeout = 5000")
-                connection.backup(copy)
+                connection.execute("BEGIN")
+                connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+                connection.backup(copy, pages=COPY_PAGES, progress=lambda _status, left, pages: tell(left, pages))
             if not is_quiet or not _has_wal(source):
                 return
 
