@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.apps.backup_copy import Tell
-from tandem.apps.moment import open_moment
+from tandem.apps.moment import Moment, open_moment
 from tandem.apps.moment_state import fields_of, state_of
 from tandem.platform.engine import Engine
 from tandem.platform.log_files import Record, Segment, last_seq, record_at, records, segments
@@ -29,13 +29,12 @@ def compare(a: Path, b: Path, tell: Tell) -> dict[str, Any]:
     difference = _first_difference(logs["a"][1], logs["b"][1], common) if is_same else None
     if difference is not None and not difference["or_before"]:
         difference |= {name: _command(log[0], difference["seq"]) for name, log in logs.items()}
-    states = {}
+    moments = {}
     for name, (directory, _, _) in logs.items():
         tell(f"coming to seq {common} of {directory}")
-        states[name] = state_of(open_moment(directory, str(common), tell, with_past=False).client())
-    parts = {part: _differing(states["a"][part], states["b"][part], key) for part, key in KEYS.items()}
-    digests = {name: state["digest"] for name, state in states.items()}
-    are_equal = digests["a"] == digests["b"] and not any(parts.values())
+        moments[name] = open_moment(directory, str(common), tell, with_past=False)
+    digests = {name: f"{moment.digest()[1]:016x}" for name, moment in moments.items()}
+    are_equal = digests["a"] == digests["b"]
     return {
         "equal": is_same and difference is None and are_equal,
         "same_exchange": is_same,
@@ -43,8 +42,14 @@ def compare(a: Path, b: Path, tell: Tell) -> dict[str, Any]:
         "common_seq": common,
         "first_difference": difference,
         "digest": digests,
-        "state": {part: rows for part, rows in parts.items() if rows},
+        "state": {} if are_equal else _state_differences(moments["a"], moments["b"]),
     }
+
+
+def _state_differences(a: Moment, b: Moment) -> dict[str, list[dict[str, Any]]]:
+    of_a, of_b = state_of(a.client()), state_of(b.client())
+    parts = {part: _differing(of_a[part], of_b[part], key) for part, key in KEYS.items()}
+    return {part: rows for part, rows in parts.items() if rows}
 
 
 def _show_log(directory: Path, found: list[Segment], last: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """All that an exchange holds at one moment, for reading and for comparing: names for ids, decimals for minor units."""
 
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 from tandem.admin.service import AdminService
@@ -41,8 +42,13 @@ def state_of(client: EngineClient) -> dict[str, Any]:
     }
 
 
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(name for name in dir(kind) if not name.startswith("_"))
+
+
 def fields_of(value: object) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in dir(value) if not name.startswith("_")}
+    return {name: getattr(value, name) for name in _names_of(type(value))}
 
 
 def show_order(order: OpenOrder, catalog: Catalog, names: dict[int, str]) -> dict[str, Any]:
