@@ -43,11 +43,11 @@ def state_of(client: EngineClient) -> dict[str, Any]:
 
 
 @cache
-def _names_of(kind: Any) -> tuple[str, ...]:
+def _names_of(kind: type) -> tuple[str, ...]:
     return tuple(name for name in dir(kind) if not name.startswith("_"))
 
 
-def fields_of(value: object) -> dict[str, Any]:
+def fields_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in _names_of(type(value))}
 
 
