@@ -1,7 +1,6 @@
 """All that an exchange holds at one moment, for reading and for comparing: names for ids, decimals for minor units."""
 
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
 from tandem.admin.service import AdminService
@@ -21,6 +20,8 @@ _NAMES: dict[str, type[IntEnum]] = {
     "state": OrderState,
     "peg_price": PegPrice,
 }
+_fields: dict[type, tuple[str, ...]] = {}
+"""What the engine's classes have; asked of each once, since there may be many orders."""
 
 
 def state_of(client: EngineClient) -> dict[str, Any]:
@@ -42,13 +43,11 @@ def state_of(client: EngineClient) -> dict[str, Any]:
     }
 
 
-@cache
-def _names_of(kind: type) -> tuple[str, ...]:
-    return tuple(name for name in dir(kind) if not name.startswith("_"))
-
-
-def fields_of(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names_of(type(value))}
+def fields_of(value: object) -> dict[str, Any]:
+    kind = type(value)
+    if kind not in _fields:
+        _fields[kind] = tuple(name for name in dir(kind) if not name.startswith("_"))
+    return {name: getattr(value, name) for name in _fields[kind]}
 
 
 def show_order(order: OpenOrder, catalog: Catalog, names: dict[int, str]) -> dict[str, Any]:
