@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
@@ -24,6 +25,8 @@ CACHE_KIB = 64 * 1024
 CHECKPOINT_PAGES = 4096
 """How much the write-ahead log gathers before it is brought into the file, which syncs twice."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_ALEMBIC_IS_FOR_ONE = Lock()
+"""Thread."""
 
 
 class HistoryUnusable(Fault):
@@ -100,7 +103,7 @@ def _begin(connection: Connection) -> None:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Brings the tables to the newest version; `base`: drops them. Raises HistoryUnusable."""
-    with as_fault(engine.url), engine.begin() as connection:
+    with _ALEMBIC_IS_FOR_ONE, as_fault(engine.url), engine.begin() as connection:
         if revision != "head" or _version(connection) != _newest_version():
             _run_alembic(connection, revision)
 
