@@ -44,8 +44,9 @@ impl Core {
         let target = self.judge_amend(amend)?;
         let used = self.amended(amend, target.place).ok_or(Broken::OrderIndex)?.used;
         let mut floor = self.floor(amend.market, events)?;
-        if amend.new_qty <= floor.market.qty(used) {
-            floor.amend_away(target.place, amend)?;
+        let used = floor.market.qty(used);
+        if amend.new_qty <= used {
+            floor.amend_away(target.place, amend, used)?;
             return Ok(());
         }
         let lots = floor.market.lots(amend.new_qty).ok_or(Broken::OrderQuantity)?;
@@ -262,7 +263,7 @@ impl Floor<'_> {
     }
 
     /// An amend that leaves nothing of the order.
-    fn amend_away(&mut self, place: Place, amend: &AmendOrder) -> Result<(), Broken> {
+    fn amend_away(&mut self, place: Place, amend: &AmendOrder, used: Qty) -> Result<(), Broken> {
         let handle = place.handle().ok_or(Broken::OrderQuantity)?;
         let (order_id, account, old_client_order_id): (OrderId, _, _) =
             self.market.orders.names(place).ok_or(Broken::OrderIndex)?;
@@ -276,7 +277,7 @@ impl Floor<'_> {
             account,
             market: self.market.id,
             old_qty: self.market.qty(old_lots),
-            qty: amend.new_qty,
+            qty: used,
             left: Qty(0),
             old_client_order_id,
             client_order_id,

@@ -22,7 +22,8 @@ impl Model {
         let client_order_id = if new_id.is_empty() { order.accepted.client_order_id } else { new_id };
         let has_rest = amend.new_qty.0 > order.filled + order.prevented;
         let partner = self.partner(&order).filter(|id| self.open(market, *id).is_some());
-        self.set_qty(market, order.id(), amend.new_qty, client_order_id, &mut events);
+        let qty = Qty(amend.new_qty.0.max(order.filled + order.prevented));
+        self.set_qty(market, order.id(), qty, client_order_id, &mut events);
         if !has_rest {
             let (status, reason) = (CloseStatus::Expired, CloseReason::Amended);
             self.end_open(market, order.id(), status, reason, ClientOrderId::EMPTY, &mut events);
