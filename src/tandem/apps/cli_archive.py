@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+import msgspec
 
 from tandem.apps.cli_operator import DATA, Examples, fail
 from tandem.domain.errors import Fault
+from tandem.platform import settings
+from tandem.platform.engine import EngineError
+
+ARCHIVE = "archive"
 
 DIRECTORY = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 DATABASE = click.option(
@@ -21,6 +26,13 @@ PLACE = click.option(
     "place",
     default="",
     help="A directory, or s3://bucket/prefix?region=...  [default: archive in the directory]",
+)
+
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML file; its [history] names database and archive.",
 )
 
 
@@ -46,11 +58,18 @@ class Day(click.ParamType[date]):
 @DIRECTORY
 @PLACE
 @DATABASE
+@CONFIG
 @click.option("--until", type=Day(), help="The last day to write.  [default: yesterday, in UTC]")
 @click.option("--prune", "is_pruning", is_flag=True, help="Then take old days out of SQL.")
 @click.option("--keep-days", type=click.IntRange(0), help="With --prune: how many days that ended stay in SQL.")
 def archive(
-    directory: Path, place: str, database: str, until: date | None, is_pruning: bool, keep_days: int | None
+    directory: Path,
+    place: str,
+    database: str,
+    config: Path | None,
+    until: date | None,
+    is_pruning: bool,
+    keep_days: int | None,
 ) -> None:
     """Write all days of DIRECTORY's history that ended and are not archived yet, as Parquet files.
 
@@ -66,11 +85,12 @@ def archive(
 
     if is_pruning != (keep_days is not None):
         raise click.UsageError("--prune and --keep-days go together")
-    with _faults(), _exporting(directory, database) as exporter:
-        target = Place(place or str(directory / "archive"))
+    chosen = _chosen(config, directory, place, database)
+    with _faults(), _exporting(directory, chosen.database) as exporter:
+        target = Place(chosen.archive)
         write(exporter, target, until=until, note=_tell)
         if keep_days is not None:
-            pruner = Pruner(database_url(database, directory))
+            pruner = Pruner(database_url(chosen.database, directory))
             try:
                 prune(exporter, pruner, target, keep_days, note=_tell)
             finally:
@@ -91,9 +111,12 @@ def archive(
 @DATA
 @PLACE
 @DATABASE
+@CONFIG
 @click.option("--format", "form", type=click.Choice(["table", "csv", "parquet"]), default="table", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: stdout]")
-def query(question: str, data: Path, place: str, database: str, form: str, output: Path | None) -> None:
+def query(
+    question: str, data: Path, place: str, database: str, config: Path | None, form: str, output: Path | None
+) -> None:
     """Answer one SELECT over everything that ever happened, with DuckDB; nothing can be changed.
 
     Views: orders, order_changes, fills, trades, ledger, transfers, order_lists, prevented_matches, candles (1m and
@@ -106,11 +129,11 @@ def query(question: str, data: Path, place: str, database: str, form: str, outpu
 
     if form == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output")
-    source = Place(place or str(data / "archive"))
+    chosen = _chosen(config, data, place, database)
     with (
         _faults(),
-        _perhaps_exporting(data, database, bool(place)) as exporter,
-        questions.answer(question, source, exporter, _tell) as reader,
+        _perhaps_exporting(data, chosen.database, bool(place)) as exporter,
+        questions.answer(question, Place(chosen.archive), exporter, _tell) as reader,
     ):
         if form == "parquet":
             questions.write_parquet(reader, str(output))
@@ -123,14 +146,59 @@ def query(question: str, data: Path, place: str, database: str, form: str, outpu
                 _tell(f"only the first {questions.SHOWN_ROWS} rows; --format csv has all")
 
 
-COMMANDS = (archive, query)
+@click.command(
+    cls=Examples,
+    examples=("tandem audit data", "tandem audit data --config tandem.toml | jq .key", "tandem audit data --limit 5"),
+)
+@DIRECTORY
+@PLACE
+@DATABASE
+@CONFIG
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Differences of a kind to print.")
+def audit(directory: Path, place: str, database: str, config: Path | None, limit: int) -> None:
+    """Replay the log of DIRECTORY and compare the core, the history in SQL and the archive with it, row by row.
+
+    Prints each difference as a JSON object on a line: what the log says, and what is stored. Exit code 1 if there is
+    one. The exchange may be running; nothing is changed.
+    """
+    from tandem.apps.audit import audit as compare
+    from tandem.archive.place import Place
+
+    chosen = _chosen(config, directory, place, database)
+    has_archive = "://" in chosen.archive or Path(chosen.archive).is_dir()
+    with _faults(), _exporting(directory, chosen.database) as exporter:
+        found = compare(directory, exporter, Place(chosen.archive) if has_archive else None, limit=limit, note=_tell)
+    for difference in found.listed:
+        click.echo(msgspec.json.encode(difference, enc_hook=str).decode())
+    for (where, table), count in sorted(found.counts.items()):
+        _tell(f"{count} differences of {table} ({where})")
+    if found.total:
+        sys.exit(1)
+    _tell("core, history and archive agree" if has_archive else "core and history agree; there is no archive")
+
+
+COMMANDS = (archive, query, audit)
+
+
+class _Chosen(NamedTuple):
+    database: str
+    archive: str
+
+
+def _chosen(config: Path | None, directory: Path, place: str, database: str) -> _Chosen:
+    """What the command line says, else the configuration, else the directory."""
+    try:
+        history = settings.load(config).history
+    except settings.SettingsError as error:
+        fail(str(error))
+    return _Chosen(database or history.database, place or history.archive or str(directory / ARCHIVE))
 
 
 @contextmanager
 def _faults() -> Iterator[None]:
     try:
         yield
-    except (Fault, OSError) as error:
+    except (Fault, EngineError, OSError) as error:
         fail(str(error))
 
 

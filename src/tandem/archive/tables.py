@@ -79,8 +79,8 @@ class Table:
         return f"{column}_units" if self.columns[column].of else column
 
     def schema(self) -> pa.Schema:
-        fields = [pa.field(self.file_name(name), kind.type) for name, kind in self.columns.items()]
-        return pa.schema([*fields, *(pa.field(name, kind) for name, kind in self._texts())])
+        bare = list(self.bare_schema())
+        return pa.schema([*bare[:-1], *(pa.field(name, kind) for name, kind in self._texts()), bare[-1]])
 
     def days(self, rows: Sequence[Row]) -> list[int | None]:
         """The day that each row of SQL belongs to, counted from 1970: of closed orders and lists the day on which they
@@ -109,20 +109,30 @@ class Table:
         for column in ("asset", "fee_asset"):
             if column in self.columns:
                 found += [(f"{column}_code", text), (f"{column}_decimals", small)]
-        return [*found, ("wide", text)]
+        return found
 
     def batch(self, rows: Sequence[Row], names: Names) -> pa.RecordBatch:
         """Rows of SQL as they are in files."""
         schema = self.schema()
         if not rows:
             return pa.RecordBatch.from_pylist([], schema)
+        bare = self.bare_batch(rows)
+        columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
+        texts = self._named(columns, names)
+        arrays = [pa.array(texts[name], kind) for name, kind in self._texts()]
+        return pa.RecordBatch.from_arrays([*bare.columns[:-1], *arrays, bare.columns[-1]], schema=schema)
+
+    def bare_schema(self) -> pa.Schema:
+        """Of files, without what ids are called."""
+        fields = [pa.field(self.file_name(name), kind.type) for name, kind in self.columns.items()]
+        return pa.schema([*fields, pa.field("wide", pa.string())])
+
+    def bare_batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
         wide: list[dict[str, str]] = [{} for _ in rows]
         arrays = [_array(name, columns[name], kind.type, wide) for name, kind in self.columns.items()]
-        texts = self._named(columns, names)
-        texts["wide"] = [json.dumps(found) if found else None for found in wide]
-        arrays += [pa.array(texts[name], kind) for name, kind in self._texts()]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        texts = pa.array([json.dumps(found) if found else None for found in wide], pa.string())
+        return pa.RecordBatch.from_arrays([*arrays, texts], schema=self.bare_schema())
 
     def _named(self, columns: Mapping[str, Sequence[Any]], names: Names) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
