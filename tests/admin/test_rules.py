@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tandem.admin import rules
+from tandem.admin.rule_checks import complaints
 from tandem.admin.rules import BadRule, Scale
-from tandem.domain import money
 from tandem.domain.trading import Feature, OrderKind
 from tandem.platform.engine import MarketRules
 
@@ -91,7 +91,7 @@ def test_a_new_market_has_bounds_that_fit_its_steps() -> None:
         ({"orderTypes": "LIMIT,STOP"}, "orderTypes: 'STOP' is none of LIMIT"),
         ({"discount": "true"}, "discount: yes or no"),
         ({"trailingDelta": "1,2,3"}, "trailingDelta: give aboveMin,aboveMax,belowMin,belowMax, or off"),
-        ({"percentPrice": "1.2"}, "percentPrice: give up,down"),
+        ({"percentPrice": "1.2"}, "percentPrice: give up,down, or off"),
         ({"maxNumOrders": "-1"}, "maxNumOrders: '-1' is not a whole number"),
         ({"selfTradePrevention": "MAYBE"}, "selfTradePrevention: 'MAYBE' is none of NONE"),
     ],
@@ -103,10 +103,37 @@ def test_a_rule_that_cannot_be_is_named(given: dict[str, str], complaint: str) -
     assert complaint in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "1e3", "-1", "0.0000001"])
-def test_a_number_that_cannot_be_is_refused(text: str) -> None:
-    with pytest.raises((BadRule, money.IllegalNumber, money.TooPrecise)):
-        rules.new_market(NEW | {"minPrice": text}, SCALE)
+@pytest.mark.parametrize("key", ["minPrice", "minNotional", "plainMinNotional", "percentPrice", "rates"])
+@pytest.mark.parametrize("text", ["", "1e3", "-1", "0.000000001", "9" * 30])
+def test_a_number_that_cannot_be_is_refused_by_its_name(key: str, text: str) -> None:
+    with pytest.raises(BadRule, match=f"^{key}: "):
+        rules.new_market(NEW | {key: text}, SCALE)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"percentPriceBySide": "0.8,1.2,1.2,0.8"}, "percentPriceBySide: up comes before down"),
+        ({"percentPrice": "0.2,5"}, "percentPrice: up comes before down"),
+        ({"priceRange": "0.8,1.2,0,0"}, "priceRange: up comes before down"),
+        ({"priceRange": "0,0.9,0,0.9"}, ""),
+        ({"minQty": "2", "maxQty": "1"}, "minQty must not be above maxQty"),
+        ({"minNotional": "2", "maxNotional": "1"}, "minNotional must not be above maxNotional"),
+        ({"trailingDelta": "10,5,10,2000"}, "trailingDelta"),
+        ({"trailingDelta": "10,2000,10,10001"}, "trailingDelta"),
+        ({"marketStepSize": "0.00015"}, "marketStepSize must be a multiple of stepSize"),
+        ({"selfTradePreventions": "NONE"}, "selfTradePrevention must be one of"),
+        ({"icebergParts": "1001"}, "icebergParts is at most 1000"),
+        ({"avgPriceMins": "61"}, "avgPriceMins is at most 60"),
+        ({"referencePrice": "0,1000"}, "referencePrice: 1 to 1000 buckets"),
+        ({"rates": "0.5,0.5,0,0", "taxRates": "0,0.6,0,0"}, "must not come to more than 1"),
+    ],
+    ids=str,
+)
+def test_rules_that_do_not_go_together_are_named(given: dict[str, str], complaint: str) -> None:
+    found = list(complaints(rules.new_market(NEW | given, SCALE)))
+    assert len(found) == bool(complaint)
+    assert not complaint or complaint in found[0]
 
 
 def test_one_percent_price_replaces_the_other() -> None:

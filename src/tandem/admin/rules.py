@@ -104,6 +104,7 @@ _QTY = Form(lambda text, s: money.parse(text, s.base), lambda value, s: money.sh
 _COUNT = Form(lambda text, _: read_count(text), lambda value, _: str(value))
 _FLAG = Form(lambda text, _: _read_flag(text), lambda value, _: "yes" if value else "no")
 _RATES = _numbers(read_rate, show_rate, "maker taker buyer seller")
+_BOTH = _numbers(read_rate, show_rate, "up down")
 _RANGE = _numbers(read_rate, show_rate, "bidUp bidDown askUp askDown")
 _MODE = Form(_read_mode, lambda value, _: SelfTradePrevention(value).name)
 
@@ -148,7 +149,7 @@ KEYS = (*_PLAIN, *_NOTIONAL, *_MIN_NOTIONAL, *_PERCENT, *_SHORT)
 
 
 def new_market(given: Mapping[str, str], scale: Scale) -> MarketRules:
-    """What is not given has a default that fits the tick and the step. Raises BadRule and what `money.parse` raises."""
+    """What is not given has a default that fits the tick and the step. Raises BadRule."""
     for key in ("tickSize", "stepSize"):
         if not given.get(key):
             raise BadRule(f"{key} is needed")
@@ -184,37 +185,46 @@ def merged(document: dict[str, str], given: Mapping[str, str]) -> dict[str, str]
 
 
 def _value(key: str, text: str, scale: Scale) -> Any:
+    return _read(key, _PLAIN[key][1], text, scale)
+
+
+def _read(key: str, form: Form, text: str, scale: Scale) -> Any:
     try:
-        return _PLAIN[key][1].read(text, scale)
+        return form.read(text, scale)
     except BadRule as error:
         raise BadRule(f"{key}: {error}") from None
+    except money.TooPrecise:
+        raise BadRule(f"{key}: {text!r} has more decimals than its asset") from None
+    except money.TooLarge:
+        raise BadRule(f"{key}: {text!r} is more than the engine takes") from None
+    except money.IllegalNumber:
+        raise BadRule(f"{key}: {text!r} is not a decimal number") from None
 
 
 def read_rules(document: Mapping[str, str], scale: Scale) -> MarketRules:
-    """A whole document. Raises BadRule and what `money.parse` raises."""
+    """A whole document. Raises BadRule."""
     fields = {field: _value(key, document[key], scale) for key, (field, _) in _PLAIN.items()}
-    least, at_market, most, most_at_market = (document[key] for key in _NOTIONAL)
-    low, high = _PRICE.read(least, scale), _PRICE.read(most, scale)
-    notional = (low, _read_flag(at_market), high, _read_flag(most_at_market)) if low or high else None
-    plain = _PRICE.read(document["plainMinNotional"], scale)
+    low, at_market, high, high_at_market = (
+        _read(key, form, document[key], scale) for key, form in zip(_NOTIONAL, (_PRICE, _FLAG) * 2, strict=True)
+    )
+    plain, plain_at_market = (
+        _read(key, form, document[key], scale) for key, form in zip(_MIN_NOTIONAL, (_PRICE, _FLAG), strict=True)
+    )
     return MarketRules(
         **fields,
-        notional=notional,
-        min_notional=(plain, _read_flag(document["plainApplyToMarket"])) if plain else None,
+        notional=(low, at_market, high, high_at_market) if low or high else None,
+        min_notional=(plain, plain_at_market) if plain else None,
         percent_price=_read_percent(document, scale),
     )
 
 
 def _read_percent(document: Mapping[str, str], scale: Scale) -> tuple[int, int, int, int, bool] | None:
-    by_side = _RANGE.read(document["percentPriceBySide"], scale)
+    by_side = _read("percentPriceBySide", _RANGE, document["percentPriceBySide"], scale)
     if by_side is not None:
         return (*by_side, True)
     if document["percentPrice"] == OFF:
         return None
-    both = document["percentPrice"].split(",")
-    if len(both) != 2:
-        raise BadRule(f"percentPrice: give up,down, or {OFF}")
-    up, down = read_rate(both[0]), read_rate(both[1])
+    up, down = _read("percentPrice", _BOTH, document["percentPrice"], scale)
     return up, down, up, down, False
 
 

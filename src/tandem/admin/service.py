@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.admin import rules as rulebook
+from tandem.admin.rule_checks import RATE_ONE, complaints
 from tandem.admin.rules import Scale, names_of, read_rate
 from tandem.domain import money
 from tandem.domain.catalog import Asset, Market
@@ -174,7 +175,7 @@ class AdminService:
         _check_name("a symbol", symbol)
         base_asset, quote_asset = self._asset(base), self._asset(quote)
         parsed = rulebook.new_market(rules, Scale(base_asset.decimals, quote_asset.decimals))
-        _check_steps(parsed, base_asset, quote_asset)
+        _check_rules(parsed, base_asset, quote_asset)
         await self._done(self._engine.create_market(symbol, base_asset.id, quote_asset.id, parsed))
         return self._show_market(self._market(symbol))
 
@@ -184,9 +185,19 @@ class AdminService:
         scale = Scale(market.base.decimals, market.quote.decimals)
         document = rulebook.merged(rulebook.show_rules(self._rules_of(market.id), scale), rules)
         parsed = rulebook.read_rules(document, scale)
-        _check_steps(parsed, market.base, market.quote)
+        _check_rules(parsed, market.base, market.quote)
+        self._check_routed(market, parsed)
         await self._done(self._engine.update_market(market.id, parsed))
-        return self._show_market(self._market(symbol))
+        return {"symbol": symbol, "changed": {key: document[key] for key in rules if key in document}}
+
+    def _check_routed(self, market: Market, rules: MarketRules) -> None:
+        """Raises Refused. Steps of a market in a routing group are those of the whole group."""
+        is_same = (rules.tick_size, rules.lot_size) == (market.rules.tick_size, market.rules.lot_size)
+        if not is_same and any(market.id in markets for _, markets, _ in self._engine.sors()):
+            raise Refused(
+                f"{market.symbol} is in the routing group of {market.base.code}, whose markets have equal steps; "
+                f"`tandem markets route {market.base.code}` ends the group"
+            )
 
     async def set_reference_price(self, symbol: str, price: str | None) -> dict[str, Any]:
         market = self._market(symbol)
@@ -215,6 +226,8 @@ class AdminService:
         if document["discount"] != rulebook.OFF:
             asset, _, rate = str(document["discount"]).partition(",")
             discount = self._asset(asset).id, read_rate(rate)
+            if discount[1] > RATE_ONE:
+                raise Refused(f"discount: what is left of the commission is at most 1, not {rate}")
         await self._done(self._engine.update_exchange(ExchangeRules(**counts, discount=discount)))
         return self.exchange()
 
@@ -280,7 +293,7 @@ def _check_name(what: str, name: str) -> None:
         raise Refused(f"{what} has 1 to {MAX_NAME} upper-case letters and digits, not {name!r}")
 
 
-def _check_steps(rules: MarketRules, base: Asset, quote: Asset) -> None:
+def _check_rules(rules: MarketRules, base: Asset, quote: Asset) -> None:
     """The engine refuses such rules too, but cannot say which. Raises Refused."""
     tick, step = money.show(rules.tick_size, quote.decimals), money.show(rules.lot_size, base.decimals)
     if not rules.tick_size or not rules.lot_size:
@@ -290,6 +303,8 @@ def _check_steps(rules: MarketRules, base: Asset, quote: Asset) -> None:
             f"tick size {tick} times step size {step} is finer than the smallest unit of {quote.code} "
             f"({money.show(1, quote.decimals)}); make one of them larger"
         )
+    for complaint in complaints(rules):
+        raise Refused(complaint)
 
 
 def _check_group(base: Asset, markets: list[Market]) -> None:
