@@ -65,6 +65,7 @@ test-rust: $(VENV_OK) ## the engine's tests
 	$(CARGO_TEST) --release -p tandem-sim
 
 test-python: build clients ## tests/<feature>, then tests/system, then whether they exercised all of the API
+	scripts/postgres.sh install
 	rm -rf $(CONFORMANCE)
 	TANDEM_CONFORMANCE=$(CONFORMANCE) $(PYTEST) --ignore=tests/system
 	TANDEM_CONFORMANCE=$(CONFORMANCE) $(PYTEST) tests/system

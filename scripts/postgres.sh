@@ -2,6 +2,7 @@
 # A PostgreSQL server of one's own for tests and benchmarks: nothing but a directory and a socket in it.
 #   scripts/postgres.sh start DIR [SETTING=VALUE...]   makes DIR, prints the URL; durable unless fsync=off is said
 #   scripts/postgres.sh stop DIR                       ends it and removes DIR
+#   scripts/postgres.sh install                        only makes sure that the programs are there
 # Debian's package is installed when it is not there. The server refuses root, so for root it runs as user postgres.
 set -euo pipefail
 
@@ -31,14 +32,15 @@ as_owner() {
   if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-[ $# -ge 2 ] || fail "usage: scripts/postgres.sh start|stop DIR [SETTING=VALUE...]"
-action=$1 directory=$2
-shift 2
 bin=$(newest_bin)
 if [ -z "$bin" ]; then
   install_package
   bin=$(newest_bin)
 fi
+if [ "${1:-}" = install ]; then exit; fi
+[ $# -ge 2 ] || fail "usage: scripts/postgres.sh install | start DIR [SETTING=VALUE...] | stop DIR"
+action=$1 directory=$2
+shift 2
 # The server's user may not be let into the working directory.
 directory=$(realpath -m "$directory")
 cd /
