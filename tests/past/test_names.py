@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.apps import trading_past
+from tandem.apps import market_past, trading_past
 from tandem.apps.trading_past import TradingPast
 from tandem.domain.history import Need
 from tandem.domain.trading import CloseReason
@@ -73,3 +73,4 @@ async def test_the_order_that_last_had_the_name(sql: Sql, story: str) -> None:
 def test_columns_are_where_they_are_read() -> None:
     assert tuple(schema.orders.c.keys()) == trading_past._ORDER_COLUMNS
     assert tuple(schema.fills.c.keys()) == trading_past._FILL_COLUMNS
+    assert tuple(schema.candles.c.keys()) == market_past._CANDLE_COLUMNS

@@ -1,8 +1,10 @@
 """The past as market data ask for it: rows of the history's database as trades, aggregates and candles."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandem.apps.history import Questions
+from tandem.domain.history import Need
 from tandem.domain.trading import Side
 from tandem.history.database import HistoryUnusable
 from tandem.history.reader import Range
@@ -30,6 +32,11 @@ class MarketPast:
     async def candles(self, wanted: Wanted, interval: str) -> list[Row]:
         reader = self._reader
         return await self._ask(wanted.need, lambda: reader.candles(wanted.market, interval, _range(wanted)), _candle)
+
+    async def candle_pieces(
+        self, need: Need, market: int, pieces: Mapping[str, Sequence[int]], start_us: int, end_us: int
+    ) -> list[Row]:
+        return await self._ask(need, lambda: self._reader.candle_pieces(market, pieces, start_us, end_us), _candle)
 
     def next_aggregate(self, market: int, next_trade: int) -> int | None:
         try:
@@ -61,18 +68,12 @@ def _aggregate(row: Any) -> Aggregate:
     return Aggregate(row.aggregate_id, row.price, int(row.qty), row.first_id, row.last_id, row.time_us, is_sold)
 
 
-def _candle(row: Any) -> Row:
-    return (
-        row.open_us,
-        row.open,
-        row.high,
-        row.low,
-        row.close,
-        row.volume,
-        row.quote_volume,
-        row.trades,
-        row.taker_buy_volume,
-        row.taker_buy_quote_volume,
-        -1,
-        -1,
-    )
+_CANDLE_COLUMNS = (
+    *("market", "interval", "open_us", "open", "high", "low", "close", "volume", "quote_volume", "trades"),
+    *("taker_buy_volume", "taker_buy_quote_volume", "seq"),
+)
+
+
+def _candle(row: Sequence[Any]) -> Row:
+    """By place, as there may be thousands."""
+    return (*row[2:12], -1, -1)

@@ -4,13 +4,14 @@ A `Range` says which rows and from which end. Ids and times of a market rise tog
 time first, and one index serves both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, text
 from sqlalchemy.engine import URL
 
+from tandem.domain.intervals import DAY
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, as_fault, open_engine
 from tandem.history.schema import (
@@ -211,6 +212,21 @@ class Reader:
         table = candles
         query = select(table).where(table.c.market == market, table.c.interval == interval)
         return self._page(query.where(*_times(table.c.open_us, wanted)), (table.c.open_us,), wanted)
+
+    def candle_pieces(self, market: int, pieces: Mapping[str, Sequence[int]], from_us: int, to_us: int) -> Answer:
+        """Candles of several intervals, by when they open: of each those that open at these times of a UTC day."""
+        opens = candles.c.open_us
+        within = select(candles).where(candles.c.market == market, opens.between(from_us, to_us)).order_by(opens)
+        queries = [
+            within.where(candles.c.interval == interval, (opens % DAY).in_(phases))
+            for interval, phases in pieces.items()
+        ]
+
+        def question(connection: Connection) -> Rows:
+            rows = [row for query in queries for row in _all(connection, query)]
+            return sorted(rows, key=lambda row: int(row.open_us))
+
+        return self._ask(question)
 
 
 def _orders_of(account: int, market: int) -> Select[Any]:

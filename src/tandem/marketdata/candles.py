@@ -29,6 +29,8 @@ LIMITS = {"1s": 7_200, "1m": 20_160}
 DEFAULT_LIMIT = 5_000
 SLACK = 512
 """How many more a series gathers before the oldest are dropped together."""
+_WHOLE_PARTS = sorted((i for i in INTERVALS.values() if 0 < i.us <= DAY), key=lambda i: -i.us)
+"""Intervals that divide the day, the longest first."""
 
 
 class Series:
@@ -272,6 +274,17 @@ class Span:
         """No candle opens later."""
         end_us = self.now_us if self.end_us is None else min(self.end_us, self.now_us)
         return self.interval.open_of(end_us, self.offset_us)
+
+    def pieces(self) -> dict[str, list[int]]:
+        """The fewest stored candles, in UTC, that a day of these is made of: by interval, when in the day they open."""
+        length, found = min(self.interval.us or DAY, DAY), dict[str, list[int]]()
+        start = -self.offset_us % length
+        for end in range(start + length, start + DAY + 1, length):
+            while start < end:
+                piece = next(i for i in _WHOLE_PARTS if start % i.us == 0 and start + i.us <= end)
+                found.setdefault(piece.name, []).append(start % DAY)
+                start += piece.us
+        return found
 
     def folded(self, base: Interval, stored: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """From candles of an interval that divides this one."""

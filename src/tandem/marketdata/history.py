@@ -3,11 +3,13 @@
 What memory has is taken before the past is asked: what it lets go of meanwhile is not missing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 
 from tandem.domain.history import NEVER_US, Need
+from tandem.domain.intervals import Interval
 from tandem.domain.operation import Args
-from tandem.marketdata.candles import Series, Span
+from tandem.marketdata.candles import Row, Series, Span
 from tandem.marketdata.past import Past, Wanted
 from tandem.marketdata.trades import Aggregate, Trade, TradeRing
 from tandem.marketdata.views import MarketData, MarketView
@@ -15,6 +17,8 @@ from tandem.marketdata.views import MarketData, MarketView
 DEFAULT_LIMIT = 500
 ALL = 1_000_000
 """Of the candles that are folded into those of an answer: their times are bounds enough."""
+AT_ONCE = 2_000
+"""Candles that may be folded on the loop."""
 Candle = Sequence[int]
 
 
@@ -107,12 +111,30 @@ class PublicHistory:
             view.first_us = oldest[0][0]
         low, high = span.bounds(view.first_us)
         end = span.interval.shift(high, 1, span.offset_us)
-        within = Wanted(need=need, market=market, limit=ALL, start_us=low, end_us=min(border, end) - 1)
+        older = await _stored(past, need, market, span, base.interval, (low, min(border, end)))
         before = Wanted(need=need, market=market, limit=1, is_last=True, end_us=low - 1)
-        older = await past.candles(within, name) if low < min(border, end) else []
-        stored = [*older, *(row for row in held if low <= row[0] < end)]
         closed = await past.candles(before, name)
-        return span.fill(span.folded(base.interval, stored), low, high, closed[-1][4] if closed else None)
+        stored = [*older, *(row for row in held if low <= row[0] < end)]
+        fold = span.folded
+        folded = (
+            await asyncio.to_thread(fold, base.interval, stored)
+            if len(stored) > AT_ONCE
+            else fold(base.interval, stored)
+        )
+        return span.fill(folded, low, high, closed[-1][4] if closed else None)
+
+
+async def _stored(
+    past: Past, need: Need, market: int, span: Span, base: Interval, within: tuple[int, int]
+) -> list[Row]:
+    """Candles that those of the span can be folded from: `base` and others that divide them."""
+    start, end = within
+    cut = start if base is span.interval else max(start, span.interval.open_of(end, span.offset_us))
+    rows = await past.candle_pieces(need, market, span.pieces(), start, cut - 1) if start < cut else []
+    if cut < end:
+        rest = Wanted(need=need, market=market, limit=ALL, start_us=cut, end_us=end - 1)
+        rows = rows + await past.candles(rest, base.name)
+    return rows
 
 
 def _holds_all(view: MarketView, span: Span, first: Candle | None) -> bool:

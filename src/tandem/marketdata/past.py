@@ -4,6 +4,7 @@
 says, and raise TimeoutError when it was not.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -35,6 +36,11 @@ class Past(Protocol):
 
     async def candles(self, wanted: Wanted, interval: str) -> list[Row]:
         """Only those with trades, in UTC; their time is when they open. Trade ids are -1: nobody asks for them."""
+
+    async def candle_pieces(
+        self, need: Need, market: int, pieces: Mapping[str, Sequence[int]], start_us: int, end_us: int
+    ) -> list[Row]:
+        """Those of several intervals that open at these times of a UTC day, by when they open."""
 
     def next_aggregate(self, market: int, next_trade: int) -> int | None:
         """The id of the aggregate that begins with this trade, at which a command began; None: not known. May block:
