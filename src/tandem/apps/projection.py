@@ -63,6 +63,7 @@ class Projection:
             "history_rows": lambda: self._earlier.rows + self.status.rows,
             "history_errors": lambda: self._earlier.errors + self.status.errors,
             "history_restarts": lambda: self.restarts,
+            "audit_differences": lambda: self._earlier.differences + self.status.differences,
         }
 
     def _lag_commands(self) -> int:
@@ -102,7 +103,8 @@ class Projection:
             self._process = None
             self._earlier.rows += self.status.rows
             self._earlier.errors += self.status.errors
-            self.status.rows = self.status.errors = 0
+            self._earlier.differences += self.status.differences
+            self.status.rows = self.status.errors = self.status.differences = 0
 
     def _note(self, status: Status) -> None:
         self.status = status

@@ -15,6 +15,7 @@ from tandem.domain.errors import Fault
 from tandem.history.database import HistoryUnusable
 from tandem.history.fold import Fold
 from tandem.history.rows import Values
+from tandem.history.self_check import SelfCheck
 from tandem.history.store import Names, Store, drop_history, open_store
 from tandem.platform.engine import EngineError, Follower
 from tandem.platform.telemetry import log
@@ -42,6 +43,8 @@ class Status:
     errors: int = 0
     error: str = ""
     """The last one; empty when all is well again."""
+    differences: int = 0
+    """Between SQL and the core, found by samples since this process began."""
 
 
 class Projector:
@@ -101,6 +104,7 @@ class Projector:
         assets: dict[int, tuple[int, int]] = {}
         orders = [order.accepted.order_id for order in follower.open_orders()]
         fold = Fold(store, assets.__getitem__, orders, follower.open_lists())
+        check = SelfCheck()
         self._move_to(store, 0)
         while not self.stop.is_set():
             is_finishing = self.finish.is_set()
@@ -115,14 +119,15 @@ class Projector:
                 for batch in batches:
                     for result in batch.results:
                         fold.tell(result)
-                self._write(fold, follower, store)
+                self._write(fold, follower, store, check)
 
-    def _write(self, fold: Fold, follower: Follower, store: Store) -> None:
+    def _write(self, fold: Fold, follower: Follower, store: Store, check: SelfCheck) -> None:
         rows = fold.take()
         seq, digest = follower.digest()
         assert seq == rows.seq, "the state is that after the last result"
         is_first = store.position.seq == 0
         store.write(rows, _names(follower, rows.references, is_first=is_first), f"{digest:016x}")
+        self.status.differences += check.after_write(rows, follower, store)
         self._move_to(store, rows.count())
 
     def _move_to(self, store: Store, rows: int) -> None:

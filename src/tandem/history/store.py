@@ -3,7 +3,7 @@
 Ints, strings and None go to the driver as they are; SQLite takes them by `executemany`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
@@ -116,6 +116,10 @@ class Store:
     def _one(self, query: Any) -> Any:
         with as_fault(self._url), self._connection.begin():
             return self._connection.execute(query).one_or_none()
+
+    def ask(self, query: Any) -> Sequence[Any]:
+        with as_fault(self._url), self._connection.begin():
+            return self._connection.execute(query).all()
 
     # --- writing
 
