@@ -61,14 +61,14 @@ def _pair_form(prefix: str, quantity: str, *, sells_proceeds: bool = False) -> F
     return _form(prefix, quantity, hasty_iceberg="OCO_ICEBERGQTY_TIMEINFORCE", sells_proceeds=sells_proceeds)
 
 
-_ABOVE, _BELOW = _pair_form("above", "quantity"), _pair_form("below", "quantity")
-_WORKING, _PAYING = _form("working"), _form("working", missing="WORKING_PARAM_REQUIRED")
-_PENDING, _PAID = _form("pending"), _form("pending", sells_proceeds=True)
-_PENDING_ABOVE = _pair_form("pendingAbove", "pendingQuantity")
-_PENDING_BELOW = _pair_form("pendingBelow", "pendingQuantity")
-_PAID_ABOVE = _pair_form("pendingAbove", "pendingQuantity", sells_proceeds=True)
-_PAID_BELOW = _pair_form("pendingBelow", "pendingQuantity", sells_proceeds=True)
-_OLD_LIMIT = Form(
+ABOVE, BELOW = _pair_form("above", "quantity"), _pair_form("below", "quantity")
+WORKING, PAYING = _form("working"), _form("working", missing="WORKING_PARAM_REQUIRED")
+PENDING, PAID = _form("pending"), _form("pending", sells_proceeds=True)
+PENDING_ABOVE = _pair_form("pendingAbove", "pendingQuantity")
+PENDING_BELOW = _pair_form("pendingBelow", "pendingQuantity")
+PAID_ABOVE = _pair_form("pendingAbove", "pendingQuantity", sells_proceeds=True)
+PAID_BELOW = _pair_form("pendingBelow", "pendingQuantity", sells_proceeds=True)
+OLD_LIMIT = Form(
     {
         "newClientOrderId": "limitClientOrderId",
         "price": "price",
@@ -78,7 +78,7 @@ _OLD_LIMIT = Form(
         "strategyType": "limitStrategyType",
     }
 )
-_OLD_STOP = Form(
+OLD_STOP = Form(
     {
         "newClientOrderId": "stopClientOrderId",
         "price": "stopLimitPrice",
@@ -95,7 +95,7 @@ _OLD_STOP = Form(
 
 def read_oco(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
     """Raises ApiError, like all below."""
-    pair = _read_pair(args, SIDES[args["side"]], _ABOVE, _BELOW, listing, new_id)
+    pair = _read_pair(args, SIDES[args["side"]], ABOVE, BELOW, listing, new_id)
     return _ticket(ListKind.OCO, pair, args, new_id)
 
 
@@ -104,41 +104,41 @@ def read_old_oco(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
     is_limit = "stopLimitPrice" in args
     if is_limit and "stopLimitTimeInForce" not in args:
         raise api_error("STOP_LIMIT_TIF_RECOMMENDED")
-    stop = _OLD_STOP.pick(args) | {"type": "STOP_LOSS_LIMIT" if is_limit else "STOP_LOSS"}
-    limit = _OLD_LIMIT.pick(args) | {"type": "LIMIT_MAKER"}
+    stop = OLD_STOP.pick(args) | {"type": "STOP_LOSS_LIMIT" if is_limit else "STOP_LOSS"}
+    limit = OLD_LIMIT.pick(args) | {"type": "LIMIT_MAKER"}
     side, stp = SIDES[args["side"]], read_stp(args)
     legs = [
-        read_leg(stop, _OLD_STOP, side, stp, listing, new_id),
-        read_leg(limit, _OLD_LIMIT, side, stp, listing, new_id),
+        read_leg(stop, OLD_STOP, side, stp, listing, new_id),
+        read_leg(limit, OLD_LIMIT, side, stp, listing, new_id),
     ]
     return _ticket(ListKind.OCO, legs, args, new_id)
 
 
 def read_oto(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
     side, stp = SIDES[args["pendingSide"]], read_stp(args)
-    working = _read_working(args, _WORKING, listing, new_id)
-    pending = read_leg(_PENDING.pick(args), _PENDING, side, stp, listing, new_id)
+    working = _read_working(args, WORKING, listing, new_id)
+    pending = read_leg(PENDING.pick(args), PENDING, side, stp, listing, new_id)
     return _ticket(ListKind.OTO, [working, pending], args, new_id)
 
 
 def read_otoco(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
-    working = _read_working(args, _WORKING, listing, new_id)
-    pair = _read_pair(args, SIDES[args["pendingSide"]], _PENDING_ABOVE, _PENDING_BELOW, listing, new_id)
+    working = _read_working(args, WORKING, listing, new_id)
+    pair = _read_pair(args, SIDES[args["pendingSide"]], PENDING_ABOVE, PENDING_BELOW, listing, new_id)
     return _ticket(ListKind.OTOCO, [working, *pair], args, new_id)
 
 
 def read_opo(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
     _check_proceeds(args)
-    working = _read_working(args, _PAYING, listing, new_id)
+    working = _read_working(args, PAYING, listing, new_id)
     side, stp = SIDES[args["pendingSide"]], read_stp(args)
-    pending = read_leg(_PAID.pick(args), _PAID, side, stp, listing, new_id)
+    pending = read_leg(PAID.pick(args), PAID, side, stp, listing, new_id)
     return _ticket(ListKind.OPO, [working, pending], args, new_id)
 
 
 def read_opoco(args: Args, listing: Listing, new_id: NewId) -> ListTicket:
     _check_proceeds(args)
-    working = _read_working(args, _PAYING, listing, new_id)
-    pair = _read_pair(args, SIDES[args["pendingSide"]], _PAID_ABOVE, _PAID_BELOW, listing, new_id)
+    working = _read_working(args, PAYING, listing, new_id)
+    pair = _read_pair(args, SIDES[args["pendingSide"]], PAID_ABOVE, PAID_BELOW, listing, new_id)
     return _ticket(ListKind.OPOCO, [working, *pair], args, new_id)
 
 
@@ -159,13 +159,13 @@ def _read_working(args: Args, form: Form, listing: Listing, new_id: NewId) -> Le
 def _read_pair(args: Args, side: int, above: Form, below: Form, listing: Listing, new_id: NewId) -> list[Leg]:
     stp = read_stp(args)
     above_type, below_type = args[above.name("type")], args[below.name("type")]
-    _check_pair(side == SIDES["BUY"], above_type, below_type)
+    check_pair(side == SIDES["BUY"], above_type, below_type)
     above_leg = read_leg(above.pick(args), above, side, stp, listing, new_id)
     below_leg = read_leg(below.pick(args), below, side, stp, listing, new_id)
     return [above_leg, below_leg] if above_type.startswith("STOP_LOSS") else [below_leg, above_leg]
 
 
-def _check_pair(is_buy: bool, above: str, below: str) -> None:
+def check_pair(is_buy: bool, above: str, below: str) -> None:
     """What passes is a stop-loss leg on its side of the market and a limit or take-profit leg on the other."""
     if above in ("LIMIT", "MARKET") or below in ("LIMIT", "MARKET"):
         raise api_error("OCO_ORDER_TYPE_REJECTED")

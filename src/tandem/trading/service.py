@@ -19,7 +19,7 @@ from tandem.trading.records import execution_id
 from tandem.trading.refusals import amend_refused, order_refused
 from tandem.trading.tickets import SIDES, SINGLE, Leg, read_leg, read_number, read_stp, read_ticket
 
-_ROUTED = (OrderKind.LIMIT.name, OrderKind.MARKET.name)
+ROUTED_TYPES = (OrderKind.LIMIT.name, OrderKind.MARKET.name)
 
 
 class OrderService:
@@ -77,7 +77,7 @@ class OrderService:
 
     def _read_routed(self, args: Args) -> tuple[Listing, Leg]:
         listing = self._listings.find(args["symbol"])
-        if args["type"] not in _ROUTED:
+        if args["type"] not in ROUTED_TYPES:
             raise api_error("ORDER_COMBINATION_NOT_SUPPORTED")
         side, stp = SIDES[args["side"]], read_stp(args)
         return listing, read_leg(args, SINGLE, side, stp, listing, self._new_client_id, use_sor=True)

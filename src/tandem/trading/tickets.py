@@ -51,8 +51,8 @@ _NOT_PLAIN = {
     _MARKET: frozenset(("timeInForce", "price", *_TERMS)),
 }
 """With one of these an order is not plain, or wrong."""
-_STOP = ("stopPrice", "trailingDelta")
-_NEEDED = (
+TRIGGERS = ("stopPrice", "trailingDelta")
+NEEDED = (
     ("timeInForce", "quantity", "price"),
     ("quantity", "price"),
     ("quantity",),
@@ -61,12 +61,12 @@ _NEEDED = (
     ("quantity",),
     ("timeInForce", "quantity", "price"),
 )
-"""By kind. A pegged order needs no price, a contingent one also needs one of `_STOP`."""
+"""By kind. A pegged order needs no price, a contingent one also needs one of `TRIGGERS`."""
 _AS_MARKET = ("timeInForce", "price", "quoteOrderQty", "icebergQty")
-_FORBIDDEN: tuple[tuple[str, ...], ...] = (
-    ("quoteOrderQty", *_STOP),
-    ("timeInForce", "quoteOrderQty", *_STOP),
-    ("timeInForce", "price", *_STOP, "icebergQty"),
+FORBIDDEN: tuple[tuple[str, ...], ...] = (
+    ("quoteOrderQty", *TRIGGERS),
+    ("timeInForce", "quoteOrderQty", *TRIGGERS),
+    ("timeInForce", "price", *TRIGGERS, "icebergQty"),
     _AS_MARKET,
     ("quoteOrderQty",),
     _AS_MARKET,
@@ -110,7 +110,7 @@ def read_ticket(args: Args, listing: Listing, new_client_id: NewId) -> Leg:
         tif, price = _GTC, 0
         qty, quote_qty = _market_amounts(args, listing)
     else:
-        for name in _NEEDED[kind]:
+        for name in NEEDED[kind]:
             if name not in args:
                 raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", name)
         tif = _TIFS[args["timeInForce"]] if kind == _LIMIT else _GTC
@@ -184,7 +184,7 @@ def read_number(name: str, text: str, decimals: int) -> int:
 
 
 def _check_fields(kind: int, fields: Args, form: Form) -> None:
-    for name in _NEEDED[kind]:
+    for name in NEEDED[kind]:
         if name in fields or (name == "price" and "pegPriceType" in fields):
             continue
         if name == "quantity" and (form.sells_proceeds or "quoteOrderQty" in fields):
@@ -194,7 +194,7 @@ def _check_fields(kind: int, fields: Args, form: Form) -> None:
         raise form.lacks(name)
     if kind > _MARKET and "stopPrice" not in fields and "trailingDelta" not in fields:
         raise api_error("MANDATORY_PARAM_EMPTY_OR_MALFORMED", form.name("stopPrice"), form.name("trailingDelta"))
-    for name in _FORBIDDEN[kind]:
+    for name in FORBIDDEN[kind]:
         if name in fields:
             raise api_error("PARAM_NOT_REQUIRED", form.name(name))
     if "icebergQty" in fields and fields.get("timeInForce", "GTC") != "GTC":
