@@ -66,6 +66,10 @@ class Projection:
             "audit_differences": lambda: self._earlier.differences + self.status.differences,
         }
 
+    def told_us(self) -> int:
+        """The time that the history has come to; 0: not known yet."""
+        return self.status.time_us
+
     def _lag_commands(self) -> int:
         return max(0, self._engine.digest()[0] - self.status.seq)
 

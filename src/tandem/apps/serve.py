@@ -16,6 +16,7 @@ from tandem.accounts.legacy import KeyFacts
 from tandem.admin.client import OPERATOR_FILE
 from tandem.admin.routes import KeyAdmin, OperatorApp
 from tandem.admin.service import AdminService
+from tandem.apps.archivist import Archivist
 from tandem.apps.connections import ConnectionLimits
 from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, DemoRefused, prepare, write_private
 from tandem.apps.demo_bots import Bots
@@ -119,8 +120,12 @@ class Exchange:
         streams = StreamApp(self.hub, self.sockets, listen_keys, users, self.gateway.address_of)
         self.projection = Projection(settings, engine, clock.wall_us) if settings.history.enabled else None
         gauges = {"sockets": lambda: float(len(self.sockets)), "slow_clients_cut_off": lambda: self.sockets.cut_off}
+        self._archivist: Archivist | None = None
         if self.projection is not None:
             gauges |= self.projection.gauges()
+            if settings.history.archive:
+                self._archivist = Archivist(settings, self.projection.told_us)
+                gauges |= self._archivist.gauges()
         self.gateway.mounts |= {
             "/ws": streams,
             "/stream": streams,
@@ -144,13 +149,15 @@ class Exchange:
         self.client.start()
         if self.projection is not None:
             self.projection.start()
-        chores = (
+        chores = [
             self.hub.run(),
             self.sockets.sweep(),
             keep_views(self.market_data),
             memory.collect_rarely(),
             self._note_uses(),
-        )
+        ]
+        if self._archivist is not None:
+            chores.append(self._archivist.run())
         self._tasks = [asyncio.create_task(chore) for chore in chores]
         if self._past is not None:
             recalling = asyncio.create_task(recall_when_told(self.orders, self._past))
