@@ -1,9 +1,11 @@
-"""Writes docs/reference/api.md from the operations and stream names in the code; `--check` only compares."""
+"""Writes docs/reference/api.md and user-data.md from what is in the code; `--check` only compares."""
 
 import sys
 import tempfile
 from pathlib import Path
 
+from tandem.apps import openapi_events
+from tandem.apps.openapi import place
 from tandem.apps.serve import Exchange
 from tandem.apps.ws_session import session_methods
 from tandem.domain.intervals import INTERVALS
@@ -13,7 +15,13 @@ from tandem.platform.clock import SystemClock
 from tandem.platform.engine import Engine
 from tandem.platform.settings import Settings
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "api.md"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+USER_DATA_HEAD = """# User data events
+
+Generated from the code by `scripts/generate_api_reference.py`; a test fails when it is out of date, another one when
+the code can write a letter that is not here.
+
+"""
 HEAD = """# What the API serves
 
 Generated from the code by `scripts/generate_api_reference.py`; a test fails when it is out of date. Parameters in bold
@@ -36,7 +44,7 @@ STREAMS = """
 | `<symbol>@avgPrice` | average price |
 | `<symbol>@referencePrice` | the price that the rules of execution go by, each second |
 | `<symbol>@blockTrade` | silent: nothing is traded outside the book |
-| `<listenKey>` | an account's own events |
+| `<listenKey>` | an account's own events: [user-data.md](user-data.md) |
 
 `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY` and `GET_PROPERTY` as usual; `timeUnit=MICROSECOND` in
 the URL for times in microseconds.
@@ -73,17 +81,21 @@ def page() -> str:
         "| REST | WebSocket API | security | weight | parameters | what |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [row(operation) for operation in sorted(found, key=lambda o: (o.path or "~", o.http_method))]
+    lines += [row(operation) for operation in sorted(found, key=lambda o: (place(o.path), o.path, o.http_method))]
     lines += ["", "WebSocket API sessions: " + ", ".join(f"`{method}`" for method in sessions) + "."]
     return HEAD + "\n".join(lines) + "\n" + STREAMS.format(intervals=", ".join(INTERVALS))
 
 
+def user_data() -> str:
+    return f"{USER_DATA_HEAD}{openapi_events.INTRODUCTION}\n\n{openapi_events.markdown()}\n"
+
+
 def main() -> None:
-    text = page()
-    if "--check" not in sys.argv:
-        PAGE.write_text(text)
-    elif PAGE.read_text() != text:
-        sys.exit(f"{PAGE.name} is out of date: run scripts/generate_api_reference.py")
+    for name, text in (("api.md", page()), ("user-data.md", user_data())):
+        if "--check" not in sys.argv:
+            (FOLDER / name).write_text(text)
+        elif (FOLDER / name).read_text() != text:
+            sys.exit(f"{name} is out of date: run scripts/generate_api_reference.py")
 
 
 if __name__ == "__main__":

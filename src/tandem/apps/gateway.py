@@ -1,7 +1,7 @@
 """The REST API: a raw ASGI application over the operations of all features.
 
 GET reads parameters from the query alone; POST, PUT and DELETE from the query, a urlencoded body, or both. Every answer
-is JSON, every error `{"code", "msg"}`.
+is JSON, every error `{"code", "msg"}`. Only a browser that opens the bare address is sent to the page at /docs.
 
 Foreign web pages: the API reads no cookies and no other credential that a browser adds by itself, so an Origin proves
 nothing and none is refused. Only public GET operations marked `cors` let a foreign page read their answer.
@@ -34,6 +34,7 @@ MAX_BODY_BYTES = 16 * 1024
 JSON = (b"content-type", b"application/json;charset=UTF-8")
 CORS = (b"access-control-allow-origin", b"*")
 FORM = b"application/x-www-form-urlencoded"
+PAGE = "/docs"
 
 
 class Disconnected(Exception):
@@ -163,11 +164,21 @@ class Gateway:
         try:
             use = self._limiter.charge(self.address_of(scope), 1, self._clock.wall_us())
             error = api_error("NOT_FOUND")
+            is_page = self._asks_for_page(scope)
         except ApiError as limited:
-            error = limited
+            error, is_page = limited, False
         status, headers, body = _refusal(error, use)
+        if is_page:
+            status, body = 307, b""
+            headers = [(b"location", PAGE.encode()), (b"vary", b"accept"), (b"content-length", b"0")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _asks_for_page(self, scope: Scope) -> bool:
+        """A browser at the bare address, where there is a page to show."""
+        if scope["path"] != "/" or scope["method"] not in ("GET", "HEAD") or PAGE not in self.mounts:
+            return False
+        return b"text/html" in dict(scope["headers"]).get(b"accept", b"").lower()
 
     def _mounted(self, path: str) -> AsgiApp | None:
         """The application mounted at the longest path that is `path` or above it."""

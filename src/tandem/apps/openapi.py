@@ -6,12 +6,14 @@ and shows it to people at /docs.
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import orjson
 
 from tandem import __version__
+from tandem.apps import openapi_events, openapi_orders, openapi_parameters
 from tandem.apps.openapi_page import CONTENT_SECURITY_POLICY, page
 from tandem.apps.openapi_schemas import ANSWERS, Schema, schema_of, schemas
 from tandem.domain import money
@@ -21,35 +23,6 @@ from tandem.domain.signing import LEGAL_WINDOW
 
 SYMBOL: Schema = {"type": "string", "pattern": LEGAL_SYMBOL}
 _SIGNED = (Security.USER_DATA, Security.TRADE)
-_DESCRIPTIONS = {
-    "symbol": "The market.",
-    "symbols": "Markets, as a JSON list.",
-    "symbolStatus": "Only markets in this status; a single market in another one is refused.",
-    "permissions": "One permission, or a JSON list of them.",
-    "limit": "How many rows at most.",
-    "fromId": "The first id wanted.",
-    "startTime": "From then on, inclusive.",
-    "endTime": "Up to then, inclusive.",
-    "timeZone": "Where days begin: hours from UTC, such as 0, -1:00 or 05:45.",
-    "windowSize": "Minutes (1m to 59m), hours (1h to 23h) or days (1d to 7d).",
-    "orderId": "The exchange's id of the order.",
-    "origClientOrderId": "The client's id of the order.",
-    "newClientOrderId": "The client's id of what this request makes; generated when not sent.",
-    "quantity": "Of the base asset.",
-    "quoteOrderQty": "Of the quote asset: what a MARKET order spends or brings.",
-    "price": "In the quote asset, for one of the base asset.",
-    "stopPrice": "The last price at which the order is triggered.",
-    "trailingDelta": "Distance of a trailing stop, in hundredths of a percent.",
-    "icebergQty": "How much of the order the book shows.",
-    "newOrderRespType": "How much the answer tells.",
-    "selfTradePreventionMode": "What happens when the account would trade with itself.",
-    "strategyId": "Any number of the client's own; it comes back in answers.",
-    "strategyType": "Any number of the client's own from 1000000 on.",
-    "computeCommissionRates": "Whether to answer the order's commission rates.",
-    "omitZeroBalances": "Whether to leave out assets that the account has nothing of.",
-    "cancelRestrictions": "In which status alone the order is canceled.",
-    "listenKey": "The listen key.",
-}
 _EXAMPLES = {
     "interval": "1m",
     "orderId": "1",
@@ -92,7 +65,8 @@ _SAMPLE_QUERIES = {
 """By operation id: requests that need more than what is mandatory."""
 _INTRODUCTION = (
     "Every operation under /api/v3 is also a method of the WebSocket API at /ws-api/v3, named under x-ws-method. "
-    "Streams and sessions are in docs/reference/api.md of the source. Parameters of POST, PUT and DELETE may come in "
+    "Streams and sessions are in docs/reference/api.md of the source, an account's own events in "
+    "docs/reference/user-data.md and, at /docs, below. Parameters of POST, PUT and DELETE may come in "
     "the query, in an application/x-www-form-urlencoded body, or in both. Signed operations take the API key in the "
     "header X-MBX-APIKEY and a signature over the query and the body as they are sent: HMAC-SHA256 as hex, or RSA or "
     "Ed25519 as percent-encoded base64. x-weight is what a request adds to the address's weight. The examples need "
@@ -103,7 +77,7 @@ _INTRODUCTION = (
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """An operation whose answer nobody has described yet may answer anything; a test finds it."""
     paths: dict[str, dict[str, Any]] = {}
-    served = sorted(operations, key=lambda o: (o.path, o.http_method))
+    served = sorted(operations, key=lambda o: (place(o.path), o.path, o.http_method))
     twins = {(o.summary, o.params): o.ws_method for o in served if not o.path}
     """Of operations that answer otherwise over the WebSocket API."""
     for operation in served:
@@ -122,6 +96,13 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in _TAGS],
         "paths": paths,
+        "x-user-data-events": {
+            "introduction": openapi_events.INTRODUCTION,
+            "events": [
+                {"name": name, "when": when, "fields": [field._asdict() for field in fields]}
+                for name, when, fields in openapi_events.EVENTS
+            ],
+        },
         "components": {
             "schemas": {"Symbol": SYMBOL, **schemas()},
             "parameters": _EDGE_PARAMETERS,
@@ -158,14 +139,37 @@ _EDGE_PARAMETERS: dict[str, Schema] = {
     },
 }
 
-_TAGS = ("General", "Market data", "Trading", "Account", "User data stream", "Wallet")
+_OTHER_TAGS = {
+    "/sapi/": "Wallet, margin (/sapi)",
+    "/fapi/": "Futures (/fapi, /dapi)",
+    "/dapi/": "Futures (/fapi, /dapi)",
+}
+_RETIRED = "Retired (/api/v1)"
+_TAGS = (
+    "General",
+    "Market data",
+    "Trading",
+    "Account",
+    "User data stream",
+    *dict.fromkeys(_OTHER_TAGS.values()),
+    _RETIRED,
+)
+_PLACES = ("/api/v3/", *_OTHER_TAGS, "/api/v1/")
+
+
+def place(path: str) -> int:
+    """For sorting: what is to be used first, what is only there for old clients last."""
+    return next((index for index, place in enumerate(_PLACES) if path.startswith(place)), len(_PLACES))
 
 
 def _tag(operation: Operation) -> str:
+    for start, tag in _OTHER_TAGS.items():
+        if operation.path.startswith(start):
+            return tag
+    if operation.path.startswith("/api/v1/"):
+        return _RETIRED
     if operation.security is Security.KEY:
         return "User data stream"
-    if operation.path.startswith("/sapi/"):
-        return "Wallet"
     if operation.security is not Security.NONE:
         return "Trading" if operation.security is Security.TRADE else "Account"
     return "General" if operation.ws_method in ("ping", "time") or "exchangeInfo" in operation.path else "Market data"
@@ -174,7 +178,7 @@ def _tag(operation: Operation) -> str:
 def _operation(operation: Operation) -> dict[str, Any]:
     answer = ANSWERS.get((operation.http_method, operation.path))
     examples = dict(pair.split("=") for pair in _sample_query(operation).split("&") if pair)
-    parameters = [_parameter(param, examples.get(param.name)) for param in operation.params]
+    parameters = [_parameter(operation, param, examples.get(param.name)) for param in operation.params]
     if operation.security in _SIGNED:
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _EDGE_PARAMETERS]
     found: dict[str, Any] = {
@@ -192,6 +196,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "x-weight": _weight(operation),
         "x-code-samples": [{"lang": "Shell", "source": _sample(operation)}],
     }
+    if description := openapi_orders.describe(operation):
+        found["description"] = description
     if operation.weight_on_success is not None:
         found["x-weight-on-success"] = operation.weight_on_success
     if operation.order_count:
@@ -208,13 +214,12 @@ def _json(schema: Schema) -> Schema:
     return {"application/json": {"schema": schema}}
 
 
-def _parameter(param: Param, example: str | None) -> Schema:
-    found: Schema = {"name": param.name, "in": "query", "required": param.mandatory}
-    if param.name in _DESCRIPTIONS:
-        found["description"] = _DESCRIPTIONS[param.name]
+def _parameter(operation: Operation, param: Param, example: str | None) -> Schema:
+    description = openapi_parameters.describe(operation, param.name)
     if param.clamp:
-        found["description"] = f"{found.get('description', '')} What is out of range is pulled to the bound.".strip()
-    schema = _SCHEMAS[param.kind](param)
+        description += " What is out of range is pulled to the bound."
+    found: Schema = {"name": param.name, "in": "query", "required": param.mandatory, "description": description}
+    schema = _SCHEMAS[param.kind](replace(param, choices=openapi_orders.choices(operation, param.name)))
     if example is not None:
         found["example"] = int(example) if schema.get("type") == "integer" else example
     return found | ({"content": _json(schema)} if param.kind is Kind.SYMBOLS else {"schema": schema})

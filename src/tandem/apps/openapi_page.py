@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -78,9 +79,10 @@ def page(document: Json) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
         f"<p>{escape(document['info']['description'])}</p>"
-        '<p>The same for programs: <a href="/openapi.json">openapi.json</a>.</p>'
+        '<p>The same for programs: <a href="/openapi.json">openapi.json</a>. An account\'s own events: '
+        '<a href="#user-data-events">user data events</a>.</p>'
         '<input type="search" placeholder="Search: a path, a parameter, a field" aria-label="Search" autofocus>'
-        f"{''.join(sections)}<section><h2>Schemas</h2>{shapes}</section><script>{_SCRIPT}</script></body></html>\n"
+        f"{''.join(sections)}{_events(document)}<section><h2>Schemas</h2>{shapes}</section><script>{_SCRIPT}</script></body></html>\n"
     )
 
 
@@ -95,10 +97,54 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> str:
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b class="{method}">{method.upper()}</b>'
         f"<code>{escape(path)}</code><span>{escape(operation['summary'])}</span></summary><div>"
-        f"<p>{', '.join(facts)}</p>{_parameters(document, operation['parameters'])}"
+        f"<p>{', '.join(facts)}</p>{_prose(operation.get('description', ''))}"
+        f"{_parameters(document, operation['parameters'])}"
         f"<h3>Answer</h3><p>{_type(answer)}</p>"
         f"<h3>Example</h3><pre>{escape(operation['x-code-samples'][0]['source'])}</pre></div></details>"
     )
+
+
+def _events(document: Json) -> str:
+    """What an account's own streams say."""
+    known = document["components"]["schemas"]
+    rows = []
+    for event in document["x-user-data-events"]["events"]:
+        fields = "".join(
+            f"<tr><td><code>{escape(field['letter'])}</code></td><td>{_word(field['type'], known)}</td>"
+            f"<td>{escape(field['meaning'])}</td><td>{escape(field['when'])}</td></tr>"
+            for field in event["fields"]
+        )
+        rows.append(
+            f'<details id="event-{escape(event["name"])}"><summary><code>{escape(event["name"])}</code></summary>'
+            f"<div><p>{escape(event['when'])}</p><table><tr><th>letter</th><th>type</th><th>meaning</th>"
+            f"<th>when it is there</th></tr>{fields}</table></div></details>"
+        )
+    introduction = _prose(document["x-user-data-events"]["introduction"])
+    return f'<section id="user-data-events"><h2>User data events</h2>{introduction}{"".join(rows)}</section>'
+
+
+def _word(notation: str, known: Json) -> str:
+    return " or ".join(
+        f'<a href="#schema-{escape(name)}">{escape(name)}</a>' if name in known else escape(name)
+        for name in notation.split("|")
+    )
+
+
+def _prose(text: str) -> str:
+    """Of CommonMark only what is used here: paragraphs, tables, `code`."""
+    return "".join(
+        _table(part) if part.startswith("|") else f"<p>{_code(part)}</p>" for part in text.split("\n\n") if part
+    )
+
+
+def _table(text: str) -> str:
+    head, _line, *rows = (row.strip("|").split("|") for row in text.splitlines())
+    shown = "".join(f"<tr>{''.join(f'<td>{_code(cell.strip())}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{''.join(f'<th>{escape(cell.strip())}</th>' for cell in head)}</tr>{shown}</table>"
+
+
+def _code(text: str) -> str:
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _weight(operation: Json) -> str:

@@ -332,7 +332,7 @@ async def _serve(
     operator_file = Path(settings.data) / OPERATOR_FILE
     operator_url = f"http://127.0.0.1:{operator.getsockname()[1]}"
     write_private(operator_file, {"url": operator_url, "key": key, "pid": os.getpid(), "exchange": url})
-    log(__name__).info("exchange is open", url=url, seconds=round(time.monotonic() - begin, 2))
+    log(__name__).info("exchange is open", url=url, docs=f"{url}/docs", seconds=round(time.monotonic() - begin, 2))
     if (Path(settings.data) / DEMO_FILE).exists():
         log(__name__).info("keys of alice and bob", file=str(Path(settings.data) / DEMO_FILE))
     try:
