@@ -67,8 +67,7 @@ class TradingPast:
         def question() -> Answer:
             if asked.order_id is not None:
                 return _of_asker(asked, self._reader.fills_of_order(asked.order_id, _range(asked)))
-            # A trade with oneself has two rows, in any order; one more than wanted brings both.
-            return self._reader.fills(asked.account, asked.market, _range(asked, more=1))
+            return self._reader.fills(asked.account, asked.market, _range(asked))
 
         return await self._ask(asked.need, question, _fill)
 

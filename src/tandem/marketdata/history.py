@@ -114,7 +114,7 @@ class PublicHistory:
         older = await _stored(past, need, market, span, base.interval, (low, min(border, end)))
         before = Wanted(need=need, market=market, limit=1, is_last=True, end_us=low - 1)
         closed = await past.candles(before, name)
-        stored = [*older, *(row for row in held if low <= row[0] < end)]
+        stored = [*older, *(row for row in held if low <= row[0])]
         fold = span.folded
         folded = (
             await asyncio.to_thread(fold, base.interval, stored)

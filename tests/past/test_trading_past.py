@@ -10,15 +10,17 @@ import pytest
 
 from tandem.apps import market_past, trading_past
 from tandem.apps.trading_past import TradingPast
-from tandem.domain.history import Need
+from tandem.domain.history import Need, merged
 from tandem.domain.trading import CloseReason
 from tandem.history import schema
 from tandem.history.database import database_url
 from tandem.platform.engine import Event, Result
+from tandem.trading.past import Asked
+from tandem.trading.records import by_execution_id, execution_id
 from tests.past.remembered import tell, view_of_everything
 from tests.past.sql import Sql
 from tests.trading.rig import ALICE, BOB, BTCUSDT
-from tests.trading.told import accepted, closed, traded
+from tests.trading.told import HALF, accepted, amended, closed, traded
 
 ANY = Need(0, -1, 0)
 
@@ -68,6 +70,21 @@ async def test_the_order_that_last_had_the_name(sql: Sql, story: str) -> None:
     found = await TradingPast(sql.questions).order(ANY, ALICE, BTCUSDT, None, "x")
     assert found is not None
     assert found.id == blotter.by_client_id["x"].id
+
+
+async def test_amendments_from_an_execution_on(sql: Sql) -> None:
+    """Execution ids are finer than commands: of the first command that may be meant the order's own may be too low."""
+    events = [named(1, "a"), *(amended(1, HALF - n, f"a{n}") for n in (1, 2, 3, 4))]
+    sql.tell([Result(seq=seq, time_us=seq * 1000, events=[event]) for seq, event in enumerate(events, 1)])
+    found = {}
+    for first_id in (execution_id(3), execution_id(3, 1)):
+        asked = Asked(need=ANY, account=ALICE, limit=2, from_start=True, first_id=first_id, order_id=1)
+        rows = merged([], await TradingPast(sql.questions).amendments(asked), by_execution_id, 2, from_start=True)
+        found[first_id] = [row.execution_id for row in rows]
+    assert found == {
+        execution_id(3): [execution_id(3), execution_id(4)],
+        execution_id(3, 1): [execution_id(4), execution_id(5)],
+    }
 
 
 def test_columns_are_where_they_are_read() -> None:
