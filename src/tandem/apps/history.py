@@ -19,6 +19,8 @@ T = TypeVar("T")
 WAIT_SECONDS = 1.0
 """For the projection to come as far as an answer needs."""
 PAUSE_SECONDS = 0.01
+ANSWER_SECONDS = 10.0
+"""For the database: its connections may hang."""
 THREADS = 4
 
 
@@ -52,9 +54,26 @@ class Questions:
 
         loop = asyncio.get_running_loop()
         end = loop.time() + self._wait_seconds
-        while isinstance(rows := await loop.run_in_executor(self._threads, answer), str):
-            if loop.time() >= end:
-                log(__name__).warning("the history could not answer", reason=rows, **need._asdict())
-                raise TimeoutError(f"the history could not answer: {rows}")
-            await asyncio.sleep(PAUSE_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while isinstance(rows := await loop.run_in_executor(self._threads, answer), str):
+                if not await self._is_told(need, end):
+                    log(__name__).warning("the history could not answer", reason=rows, **need._asdict())
+                    raise TimeoutError(f"the history could not answer: {rows}")
         return rows
+
+    async def _is_told(self, need: Need, end: float) -> bool:
+        """Waits for it until `end`."""
+
+        def is_told() -> bool:
+            try:
+                seq, time_us, _ = self.reader.position()
+            except HistoryUnusable:
+                return False
+            return need.is_met_at(seq, time_us)
+
+        loop = asyncio.get_running_loop()
+        while loop.time() < end:
+            await asyncio.sleep(PAUSE_SECONDS)
+            if await loop.run_in_executor(self._threads, is_told):
+                return True
+        return False
