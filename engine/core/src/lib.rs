@@ -50,6 +50,7 @@ mod exchange;
 mod fees;
 mod filters;
 mod floor;
+mod followers;
 mod hash;
 mod index;
 mod ledger;

@@ -128,6 +128,7 @@ pub(crate) fn waiting_of(
         need_price: ready.need_price,
         locked: 0,
         extreme: crate::types::Price(0),
+        number: 0,
         accepted_at: now,
         updated_at: now,
         prev: 0,

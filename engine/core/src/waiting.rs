@@ -96,8 +96,10 @@ pub(crate) struct Waiting {
     pub(crate) need_price: Price,
     /// Of the quote asset (BUY) or the base asset (SELL).
     pub(crate) locked: u128,
-    /// Best price since it follows; 0: it does not follow.
+    /// Best price when it began to follow, or when it fired; 0: it does not follow. In between the triggers know it.
     pub(crate) extreme: Price,
+    /// By which the triggers find it while it follows; rises from one that begins to the next.
+    pub(crate) number: u64,
     pub(crate) accepted_at: u64,
     pub(crate) updated_at: u64,
     /// Older open order of the account in this market.
@@ -116,10 +118,5 @@ impl Waiting {
     /// Whether its trigger fires at or above its price.
     pub(crate) const fn triggers_above(&self) -> bool {
         self.kind.triggers_above(self.side)
-    }
-
-    /// Once it follows the price, whatever its kind: whether it keeps the lowest one and fires above it.
-    pub(crate) const fn follows_falls(&self) -> bool {
-        matches!(self.side, Side::Buy)
     }
 }

@@ -6,7 +6,6 @@ use crate::broken::Broken;
 use crate::core::Core;
 use crate::market::{Market, NUMBER_MAX, TRAILING_ABOVE_MAX};
 use crate::orders::{NO_EXTRA, Place, Resting};
-use crate::triggers::touches;
 use crate::types::{AccountId, BIPS_ONE, OrderId, OrderKind, Price, Side, TimeInForce};
 use crate::waiting::{Extra, Stage, Waiting};
 
@@ -160,7 +159,7 @@ impl Core {
 fn is_untouched(market: &Market, order: &Waiting) -> bool {
     match market.last_price {
         None => order.extreme.0 == 0,
-        Some(last) => !touches(order, last),
+        Some(last) => !market.orders.triggers.touches(order, last),
     }
 }
 

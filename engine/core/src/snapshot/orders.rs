@@ -115,7 +115,7 @@ pub(super) fn write_waiting(market: &Market, w: &mut Writer<'_>) {
         w.u64(order.lots);
         w.u64(order.need_price.0);
         w.u128(order.locked);
-        w.u64(order.extreme.0);
+        w.u64(market.orders.triggers.extreme(order).0);
         w.u64(order.accepted_at);
         w.u64(order.updated_at);
         write_extra(&order.extra, w);
@@ -136,6 +136,7 @@ fn read_order_outside(r: &mut Reader<'_>) -> Result<Waiting, WireError> {
         need_price: Price(r.u64()?),
         locked: r.u128()?,
         extreme: Price(r.u64()?),
+        number: 0,
         accepted_at: r.u64()?,
         updated_at: r.u64()?,
         prev: NO_ORDER,
@@ -200,15 +201,36 @@ impl Core {
 
     pub(super) fn read_waiting(&self, market: &mut Market, r: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let mut last = None;
+        let mut following = Vec::new();
         for _ in 0..r.len(WAITING_SIZE_MIN)? {
             let order = read_order_outside(r)?;
-            let is_legal = last < Some(order.id) && self.is_new(market, order.id, order.owner, &order.client_order_id);
-            if !is_legal {
+            if last >= Some(order.id) {
                 return Err(SnapshotError::FieldInvalid);
             }
             last = Some(order.id);
-            market.orders.add_waiting_unlisted(order).ok_or(Broken::OrderIndex)?;
+            if order.extreme.0 > 0 {
+                following.push(order);
+            } else {
+                self.read_into(market, order)?;
+            }
         }
+        // As they began: who has seen more comes first.
+        following.sort_by_key(|order| match order.side {
+            Side::Buy => order.extreme.0,
+            Side::Sell => u64::MAX.saturating_sub(order.extreme.0),
+        });
+        for mut order in following {
+            order.number = market.orders.triggers.take_number();
+            self.read_into(market, order)?;
+        }
+        Ok(())
+    }
+
+    fn read_into(&self, market: &mut Market, order: Waiting) -> Result<(), SnapshotError> {
+        if !self.is_new(market, order.id, order.owner, &order.client_order_id) {
+            return Err(SnapshotError::FieldInvalid);
+        }
+        market.orders.add_waiting_unlisted(order).ok_or(Broken::OrderIndex)?;
         Ok(())
     }
 
