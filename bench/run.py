@@ -154,7 +154,10 @@ def engine_rows() -> list[Row]:
     return [
         Row("matching only, commands", book, ("per_second",), "12 M/s (best C++ engines: 10 and 12 M/s)", "book"),
         Row("full core, commands", core, ("per_second",), "4 M/s", "core"),
+        Row("full core, a third of it stops, icebergs, pairs, amends", core, ("per_second",), "", "core_special"),
         Row("memory per resting order", core, ("bytes",), "< 300 bytes", "core_bytes_per_resting_order"),
+        Row("memory per waiting stop order", core, ("bytes",), "", "core_bytes_per_waiting_order"),
+        Row("memory per pair (OCO)", core, ("bytes",), "", "core_bytes_per_pair"),
         Row("memory per account", core, ("bytes",), "1 M accounts < 1 GB", "core_bytes_per_account"),
         Row(
             "durable commands (log + fdatasync + apply, pipelined)",

@@ -5,8 +5,12 @@
 //! carries a client order id of 22 characters, as a gateway makes them; PRICE_FILTER, LOT_SIZE, MIN_NOTIONAL and
 //! MAX_NUM_ORDERS are on, both fees are. 1 M commands after a warm-up of 200 k, prepared before the clock starts.
 //!
-//! With the argument `speed` or `memory` it does that part alone. Prints one line of JSON each: `core` takes commands, `core_payload` takes them encoded, as the log has them (medians of 5
-//! runs); `core_bytes_per_resting_order` and `core_bytes_per_account` are resident memory by the million.
+//! `core_special` is the same with a third of the commands replaced: 40 % of these stop-loss limits and trailing ones, 20 % icebergs,
+//! 20 % pairs (OCO), 20 % amends. `core` and `core_special` take commands, `core_payload` takes them encoded, as the log has them
+//! (medians of 5 runs); `core_bytes_per_*` are resident memory by the million (lists: by the quarter of a million).
+//!
+//! One part alone by its name: `speed`, `special`, `memory` or `memory_special`; without a name each in a process of its own, since
+//! what a part frees stays resident. Prints lines of JSON.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -23,7 +27,7 @@ use std::time::Instant;
 
 use tandem_core::Core;
 use tandem_core::codec;
-use tandem_core::command::{CancelOrder, Command, Origin, PlaceOrder};
+use tandem_core::command::{AmendOrder, CancelOrder, Command, Origin, PlaceList, PlaceOrder};
 use tandem_core::event::Event;
 use tandem_core::types::*;
 
@@ -154,11 +158,59 @@ struct Maker {
     live: VecDeque<CancelOrder>,
     middles: [i64; MARKETS as usize],
     count: u64,
+    has_special: bool,
+}
+
+/// A plain limit order; others are made from it.
+fn limit(account: u32, market: u32, side: Side, ticks: u64, qty: u64, number: u64) -> PlaceOrder {
+    PlaceOrder {
+        account: AccountId(account),
+        market: MarketId(market),
+        side,
+        kind: OrderKind::Limit,
+        tif: TimeInForce::Gtc,
+        price: Price(ticks * 1_000_000),
+        qty: Qty(qty),
+        quote_qty: Amount(0),
+        client_order_id: client_order_id(number),
+        stp: None,
+        strategy_id: None,
+        strategy_type: None,
+        terms: None,
+    }
+}
+
+fn terms(stop_ticks: u64, trailing_delta: u32, iceberg_qty: u64) -> Option<Box<Terms>> {
+    let (stop_price, iceberg_qty) = (Price(stop_ticks * 1_000_000), Qty(iceberg_qty));
+    Some(Box::new(Terms { stop_price, trailing_delta, iceberg_qty, ..Terms::default() }))
+}
+
+/// A stop at `stop` that sells or buys up to 10 ticks worse than that.
+fn stop_limit(account: u32, market: u32, side: Side, stop: u64, qty: u64, number: u64) -> PlaceOrder {
+    let ticks = if side == Side::Buy { stop + 10 } else { stop - 10 };
+    let order = limit(account, market, side, ticks, qty, number);
+    PlaceOrder { kind: OrderKind::StopLossLimit, terms: terms(stop, 0, 0), ..order }
+}
+
+/// A pair that sells at a loss below `middle` or at a gain above.
+fn pair(account: u32, market: u32, middle: u64, away: u64, qty: u64, number: u64) -> PlaceList {
+    let stop = stop_limit(account, market, Side::Sell, middle - away, qty, 2 * number);
+    let target = limit(account, market, Side::Sell, middle + away, qty, 2 * number + 1);
+    PlaceList {
+        account: AccountId(account),
+        market: MarketId(market),
+        kind: ListKind::Oco,
+        client_list_id: client_order_id(number),
+        orders: vec![stop, PlaceOrder { kind: OrderKind::LimitMaker, ..target }],
+    }
 }
 
 impl Maker {
     fn next(&mut self) -> Command {
         self.count += 1;
+        if self.has_special && self.random.below(3) == 0 {
+            return self.special();
+        }
         let kind = self.random.below(100);
         if kind < 33 && !self.live.is_empty() {
             return self.cancel();
@@ -201,6 +253,49 @@ impl Maker {
         })
     }
 
+    fn special(&mut self) -> Command {
+        let (market, account) = (self.random.below(MARKETS) as u32, 1 + self.random.below(ACCOUNTS) as u32);
+        let side = if self.random.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let (middle, away) = (self.middles[market as usize] as u64, 1 + self.random.below(40));
+        let qty = (1 + self.random.below(2_000)) * 100_000;
+        // Numbers of plain orders are smaller.
+        let number = (1 << 40) + self.count;
+        match self.random.below(10) {
+            0..4 => {
+                let stop = if side == Side::Buy { middle + away } else { middle - away };
+                let mut order = stop_limit(account, market, side, stop, qty, number);
+                if self.random.below(2) == 0 {
+                    order.terms = terms(0, 1 + self.random.below(3) as u32, 0);
+                }
+                Command::PlaceOrder(order)
+            }
+            4..6 => {
+                let ticks = if side == Side::Buy { middle - away + 4 } else { middle + away - 4 };
+                let shown = (qty / (1 + self.random.below(5))).next_multiple_of(1_000);
+                let order = limit(account, market, side, ticks, qty, number);
+                Command::PlaceOrder(PlaceOrder { terms: terms(0, 0, shown), ..order })
+            }
+            6..8 if !self.live.is_empty() => self.amend(),
+            _ => Command::PlaceList(pair(account, market, middle, away, qty, number)),
+        }
+    }
+
+    /// Halves an order, as far as it is still open.
+    fn amend(&mut self) -> Command {
+        let at = self.random.below(self.live.len() as u64) as usize;
+        let order = self.live[at];
+        let open = self.driver.core.open_order(order.market, order.order_id.unwrap());
+        let half = open.map_or(1_000, |open| (open.accepted.qty.0 / 2).next_multiple_of(1_000));
+        Command::AmendOrder(AmendOrder {
+            account: order.account,
+            market: order.market,
+            order_id: order.order_id,
+            client_order_id: ClientOrderId::EMPTY,
+            new_qty: Qty(half),
+            new_client_order_id: ClientOrderId::EMPTY,
+        })
+    }
+
     fn cancel(&mut self) -> Command {
         loop {
             let reach = if self.random.below(8) == 0 { self.live.len() } else { self.live.len().min(1_000) };
@@ -219,27 +314,30 @@ impl Maker {
     }
 
     fn note(&mut self) {
-        let Some(Event::OrderAccepted(order)) = self.driver.events.first() else { return };
-        if self.driver.core.open_order(order.market, order.order_id).is_some() {
-            self.live.push_back(CancelOrder {
-                account: order.account,
-                market: order.market,
-                order_id: Some(order.order_id),
-                client_order_id: order.client_order_id,
-                new_client_order_id: ClientOrderId::EMPTY,
-                restriction: None,
-            });
+        for event in &self.driver.events {
+            let Event::OrderAccepted(order) = event else { continue };
+            if self.driver.core.open_order(order.market, order.order_id).is_some() {
+                self.live.push_back(CancelOrder {
+                    account: order.account,
+                    market: order.market,
+                    order_id: Some(order.order_id),
+                    client_order_id: order.client_order_id,
+                    new_client_order_id: ClientOrderId::EMPTY,
+                    restriction: None,
+                });
+            }
         }
     }
 }
 
-fn stream() -> (Vec<Command>, String) {
+fn stream(has_special: bool) -> (Vec<Command>, String) {
     let mut maker = Maker {
         random: Random(0x5EED_C04E),
         driver: Driver::new(),
         live: VecDeque::new(),
         middles: [3_000_000; MARKETS as usize],
         count: 0,
+        has_special,
     };
     let mut commands = opening(ACCOUNTS, 200);
     for command in &commands {
@@ -298,7 +396,7 @@ fn timed(work: impl FnOnce()) -> (u128, u128) {
 }
 
 fn speed() {
-    let (commands, about) = stream();
+    let (commands, about) = stream(false);
     // One buffer, as read from a log.
     let mut payloads = Vec::new();
     let mut ends = vec![0];
@@ -328,6 +426,19 @@ fn speed() {
     report("core_payload", &encoded, &about);
 }
 
+fn special() {
+    let (commands, about) = stream(true);
+    let (mut times, mut digests) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let mut driver = Driver::new();
+        commands[..WARM_UP].iter().for_each(|command| driver.apply(command));
+        times.push(timed(|| commands[WARM_UP..].iter().for_each(|command| driver.apply(command))));
+        digests.push(driver.core.digest());
+    }
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "digests differ");
+    report("core_special", &times, &about);
+}
+
 /// Resident memory of this process, in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -344,21 +455,8 @@ fn memory() {
         let side = if number % 2 == 0 { Side::Buy } else { Side::Sell };
         let away = random.below(50_000);
         let ticks = if side == Side::Buy { 2_999_999 - away } else { 3_000_000 + away };
-        driver.apply(&Command::PlaceOrder(PlaceOrder {
-            account: AccountId(1 + random.below(ACCOUNTS) as u32),
-            market: MarketId(0),
-            side,
-            kind: OrderKind::Limit,
-            tif: TimeInForce::Gtc,
-            price: Price(ticks * 1_000_000),
-            qty: Qty(100_000),
-            quote_qty: Amount(0),
-            client_order_id: client_order_id(number),
-            stp: None,
-            strategy_id: None,
-            strategy_type: None,
-            terms: None,
-        }));
+        let account = 1 + random.below(ACCOUNTS) as u32;
+        driver.apply(&Command::PlaceOrder(limit(account, 0, side, ticks, 100_000, number)));
     }
     let open = driver.core.market(MarketId(0)).unwrap().open_orders;
     assert_eq!(open, MILLION, "every order rests");
@@ -394,13 +492,41 @@ fn memory() {
     );
 }
 
-fn main() {
-    // Memory first: what a run frees stays resident and would be counted for nothing.
-    let part = std::env::args().nth(1).unwrap_or_default();
-    if part != "speed" {
-        memory();
+/// Stop orders that wait, and pairs of which one waits and the other rests.
+fn memory_special() {
+    let mut driver = Driver::new();
+    opening(ACCOUNTS, 0).iter().for_each(|command| driver.apply(command));
+    let mut random = Random(99);
+    let before = resident();
+    for number in 0..MILLION {
+        let account = 1 + random.below(ACCOUNTS) as u32;
+        let stop = 2_999_999 - random.below(50_000);
+        driver.apply(&Command::PlaceOrder(stop_limit(account, 0, Side::Sell, stop, 100_000, number)));
     }
-    if part != "memory" {
-        speed();
+    assert_eq!(driver.core.market(MarketId(0)).unwrap().open_orders, MILLION, "every order waits");
+    let bytes = (resident() - before) as f64 / MILLION as f64;
+    println!("{{\"name\":\"core_bytes_per_waiting_order\",\"n\":{MILLION},\"bytes\":{bytes:.0}}}");
+
+    let (before, lists) = (resident(), MILLION / 4);
+    for number in 0..lists {
+        let (account, away) = (1 + random.below(ACCOUNTS) as u32, 1 + random.below(50_000));
+        driver.apply(&Command::PlaceList(pair(account, 1, 3_000_000, away, 100_000, number)));
+    }
+    assert_eq!(driver.core.market(MarketId(1)).unwrap().open_orders, 2 * lists, "every pair is open");
+    let bytes = (resident() - before) as f64 / lists as f64;
+    println!("{{\"name\":\"core_bytes_per_pair\",\"n\":{lists},\"bytes\":{bytes:.0}}}");
+}
+
+fn main() {
+    const PARTS: [(&str, fn()); 4] =
+        [("memory", memory), ("memory_special", memory_special), ("speed", speed), ("special", special)];
+    let wanted = std::env::args().nth(1);
+    for (name, part) in PARTS {
+        if wanted.as_deref() == Some(name) {
+            part();
+        } else if wanted.is_none() {
+            let done = std::process::Command::new(std::env::current_exe().unwrap()).arg(name).status().unwrap();
+            assert!(done.success(), "{name}");
+        }
     }
 }
