@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tandem.apps.openapi import document, encode
+from tandem.apps.openapi_parameters import describe
 from tandem.apps.openapi_schemas import ANSWERS, ENUMS, OBJECTS, ROWS, schema_of, schemas
 from tandem.apps.serve import Exchange
 from tandem.identity.service import open_keys
@@ -70,6 +71,73 @@ def test_every_operation_has_a_name_of_its_own_and_all_references_lead_somewhere
             found = found[step]
 
 
+def operations_of(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_every_parameter_has_a_sentence_of_its_own(exchange: Exchange) -> None:
+    made = document(exchange.operations)
+    count = 0
+    for method, path, operation in operations_of(made):
+        for parameter in operation["parameters"]:
+            if "$ref" in parameter:
+                parameter = made["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
+            count += 1
+            text = parameter["description"]
+            assert re.fullmatch(r"[A-Z][^.]{4,}\.( What is out of range is pulled to the bound\.)?", text), (
+                f"{method} {path} {parameter['name']}: {text}"
+            )
+    assert count > 400
+
+
+def test_a_name_that_nobody_described_is_found(exchange: Exchange) -> None:
+    order = next(o for o in exchange.operations if o.path == "/api/v3/order")
+    for name in ("novelty", "aboveNovelty", "above"):
+        with pytest.raises(KeyError):
+            describe(order, name)
+
+
+def test_of_a_leg_the_order_is_named(exchange: Exchange) -> None:
+    made = document(exchange.operations)["paths"]
+    told = {
+        p["name"]: p.get("description") for p in made["/api/v3/orderList/otoco"]["post"]["parameters"] if "name" in p
+    }
+    assert told["pendingBelowStopPrice"] == (
+        "Of the pending order below the market: the last price at which the order is triggered; with "
+        "pendingBelowTrailingDelta, at which it begins to follow."
+    )
+    assert told["workingTimeInForce"].startswith("Of the working order: GTC rests until")
+
+
+def test_what_is_for_use_comes_first_and_what_is_retired_last(exchange: Exchange) -> None:
+    made = document(exchange.operations)
+    starts = list(dict.fromkeys(path.split("/v")[0] + "/v" + path.split("/v")[1][0] for path in made["paths"]))
+    assert starts == ["/api/v3", "/sapi/v1", "/sapi/v3", "/fapi/v1", "/dapi/v1", "/api/v1"]
+    tags = {path: operation["tags"] for _method, path, operation in operations_of(made)}
+    assert {tag for path, (tag,) in tags.items() if path.startswith("/api/v3/")} == {
+        *("General", "Market data", "Trading", "Account", "User data stream")
+    }
+    assert tags["/api/v3/userDataStream"] == ["User data stream"]
+    assert tags["/sapi/v1/margin/allPairs"] == ["Wallet, margin (/sapi)"]
+    assert [tag["name"] for tag in made["tags"]][-1:] == tags["/api/v1/depth"]
+
+
+def test_choices_are_those_that_the_server_takes(exchange: Exchange) -> None:
+    paths = document(exchange.operations)["paths"]
+
+    def enum(path: str, name: str) -> list[str]:
+        parameters = paths[f"/api/v3/{path}"]["post"]["parameters"]
+        found: list[str] = next(p["schema"]["enum"] for p in parameters if p.get("name") == name)
+        return found
+
+    assert enum("sor/order", "type") == enum("sor/order/test", "type") == ["LIMIT", "MARKET"]
+    assert len(enum("order", "type")) == 7
+    assert enum("orderList/opoco", "pendingBelowType") == ["STOP_LOSS", "STOP_LOSS_LIMIT"]
+    assert (enum("orderList/opo", "workingSide"), enum("orderList/oto", "workingSide")) == (["BUY"], ["BUY", "SELL"])
+
+
 def test_weights_that_parameters_decide_name_them(exchange: Exchange) -> None:
     paths = document(exchange.operations)["paths"]
     assert paths["/api/v3/depth"]["get"]["x-weight"] == {"plain": 5, "decided_by": ["limit"]}
@@ -112,3 +180,33 @@ async def test_the_server_answers_the_document_and_a_page_that_loads_nothing(exc
     assert {link[1:] for link in page.links if link.startswith("#")} - set(page.ids) == set()
     assert not re.search(r"url\(|@import|fetch\(|https?://", shown.text)
     assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "<td><code>quantity</code> or <code>quoteOrderQty</code></td>" in shown.text
+    assert {"user-data-events", "event-executionReport"} <= set(page.ids)
+
+
+BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status"),
+    [
+        ("GET", "/", BROWSER, 307),
+        ("HEAD", "/", BROWSER, 307),
+        ("POST", "/", BROWSER, 404),
+        ("GET", "/", "*/*", 404),
+        ("GET", "/", "application/json", 404),
+        ("GET", "/api/v3/nothing", BROWSER, 404),
+        ("GET", "//", BROWSER, 404),
+    ],
+)
+async def test_only_a_browser_at_the_bare_address_is_sent_to_the_page(
+    exchange: Exchange, method: str, path: str, accept: str, status: int
+) -> None:
+    transport = httpx.ASGITransport(app=exchange.gateway)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.request(method, f"http://x{path}", headers={"accept": accept})
+    assert answer.status_code == status
+    if status == 307:
+        assert (answer.headers["location"], answer.headers["vary"], answer.content) == ("/docs", "accept", b"")
+    else:
+        assert answer.json()["code"] == -1099
