@@ -129,10 +129,11 @@ class Table:
 
     def bare_batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
-        wide: list[dict[str, str]] = [{} for _ in rows]
+        wide: dict[int, dict[str, str]] = {}
         arrays = [_array(name, columns[name], kind.type, wide) for name, kind in self.columns.items()]
-        texts = pa.array([json.dumps(found) if found else None for found in wide], pa.string())
-        return pa.RecordBatch.from_arrays([*arrays, texts], schema=self.bare_schema())
+        texts = [json.dumps(wide[row]) if row in wide else None for row in range(len(rows))] if wide else None
+        wides = pa.nulls(len(rows), pa.string()) if texts is None else pa.array(texts, pa.string())
+        return pa.RecordBatch.from_arrays([*arrays, wides], schema=self.bare_schema())
 
     def _named(self, columns: Mapping[str, Sequence[Any]], names: Names) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
@@ -153,16 +154,17 @@ class Table:
         return found
 
 
-def _array(name: str, values: Sequence[Any], type_: pa.DataType, wide: list[dict[str, str]]) -> pa.Array:
-    if type_ != UNITS or all(-LARGEST_UNITS <= value <= LARGEST_UNITS for value in values):
+def _array(name: str, values: Sequence[Any], type_: pa.DataType, wide: dict[int, dict[str, str]]) -> pa.Array:
+    try:
         return pa.array(values, type_)
-    fitting = []
-    for value, found in zip(values, wide, strict=True):
-        if -LARGEST_UNITS <= value <= LARGEST_UNITS:
-            fitting.append(value)
-        else:
-            found[name] = str(value)
-            fitting.append(None)
+    except pa.ArrowInvalid:
+        if type_ != UNITS:
+            raise
+    fitting = list(values)
+    for row, value in enumerate(values):
+        if not -LARGEST_UNITS <= value <= LARGEST_UNITS:
+            wide.setdefault(row, {})[name] = str(value)
+            fitting[row] = None
     return pa.array(fitting, type_)
 
 

@@ -39,6 +39,8 @@ ARCHIVED = (*BY_SEQ, "orders", "order_lists", "trades", "prevented_matches", "ca
 NOT_ARCHIVED = "1s"
 """Candles of this interval are added up from trades again."""
 Row = tuple[Any, ...]
+Chunk = Sequence[Sequence[Any]]
+"""Rows of a table, with its columns in their order."""
 
 
 class State(NamedTuple):
@@ -128,7 +130,7 @@ class Exporter:
         with self._asking() as connection:
             return max(_last_before(connection, schema.metadata.tables[name], time_us) for name in BY_SEQ)
 
-    def rows_of(self, table: str, period: Period) -> Iterator[list[Row]]:
+    def rows_of(self, table: str, period: Period) -> Iterator[Chunk]:
         """What belongs to a period that has ended, in chunks, by key."""
         for query in self._queries_of(table, period):
             yield from self._stream(query)
@@ -140,13 +142,13 @@ class Exporter:
                 counted += connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         return counted
 
-    def rows_after(self, table: str, seq: int, time_us: int) -> Iterator[list[Row]]:
+    def rows_after(self, table: str, seq: int, time_us: int) -> Iterator[Chunk]:
         """What belongs to no day before `time_us`, whose last seq is `seq`: with what is not closed. 0, 0: all that an
         archive ever has."""
         source = schema.metadata.tables[table]
         yield from self._stream(_by_key(select(source), source).where(*_after(source, seq, time_us)))
 
-    def rows(self, table: str) -> Iterator[list[Row]]:
+    def rows(self, table: str) -> Iterator[Chunk]:
         """All of them, in no order."""
         yield from self._stream(select(schema.metadata.tables[table]))
 
@@ -160,11 +162,10 @@ class Exporter:
         else:
             yield _by_key(select(source), source).where(*within(source, period))
 
-    def _stream(self, query: Select[Any]) -> Iterator[list[Row]]:
+    def _stream(self, query: Select[Any]) -> Iterator[Chunk]:
         with self._asking() as connection:
             answer = connection.execution_options(yield_per=CHUNK).execute(query)
-            for chunk in answer.partitions(CHUNK):
-                yield [tuple(row) for row in chunk]
+            yield from answer.partitions(CHUNK)
 
 
 def closed_in(period: Period) -> FromClause:
