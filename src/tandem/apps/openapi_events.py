@@ -170,9 +170,9 @@ INTRODUCTION = (
     "They come after `userDataStream.subscribe`, `userDataStream.subscribe.signature` or "
     '`userDataStream.subscribe.listenToken` of the WebSocket API, as `{"subscriptionId":0,"event":{...}}`; or at '
     '`/ws/<listenKey>`, bare, and at `/stream?streams=<listenKey>`, as `{"stream":"<listenKey>","data":{...}}`. Times '
-    "are milliseconds since 1970 (UTC), microseconds with `timeUnit=MICROSECOND` in the URL. Numbers of assets are text. "
-    "The reports of one command come in the order in which things happened, its balances last. Nothing is told before "
-    "it is durable. `externalLockUpdate` never comes: only orders lock funds here."
+    "are milliseconds since 1970 (UTC), microseconds with `timeUnit=MICROSECOND` in the URL. Numbers of assets are "
+    "text. The reports of one command come in the order in which things happened, its balances last. Nothing is told "
+    "before it is durable. `externalLockUpdate` never comes: only orders lock funds here."
 )
 
 
