@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from history_queries import Asker, Questioning, percentile
+from history_queries import CONNECTIONS as QUESTIONERS
+from history_queries import WARMUP_SECONDS, Asker, Questioning, percentile
 from history_store import Projected, Server, postgres, project, sqlite_bytes, sqlite_limit
 from run import RELEASE, ROOT, TANDEM, Exchange, build, machine, run_json
 
@@ -141,7 +142,7 @@ def ask(exchange: Running, made: dict[str, Any], rate: int, seconds: int) -> tup
         [
             *(RELEASE / "tandem-loadgen", "--host", exchange.host, "--orders", "XYZUSDT", "100.00", "1"),
             *(*exchange.keys, "--rate", str(RATE), "--connections", str(CONNECTIONS)),
-            *("--warmup", "1", "--seconds", str(seconds + 2 * FLOW_LEAD_SECONDS)),
+            *("--warmup", "1", "--seconds", str(WARMUP_SECONDS + seconds + 2 * FLOW_LEAD_SECONDS)),
         ],
         stdout=subprocess.PIPE,
     )
@@ -318,9 +319,9 @@ def text_of(rows: list[Row], made: dict[str, Any], version: str, options: Any) -
             "Projection: the process that `tandem serve` starts, from an empty database to the end of the log. "
             "The limits are writes of what came of a smaller log, by table in the order of their keys, in transactions "
             "of 20,000 rows.",
-            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s in turn of all kinds over 4 "
-            f"connections, {KEYS} accounts, the default limits (500 rows), random ids and times; open loop from the "
-            f"intended time to the last byte, while orders come at {RATE}/s and are projected. In brackets the mean "
+            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s after {WARMUP_SECONDS} s of warm-up, in "
+            f"turn of all kinds over {QUESTIONERS} connections, {KEYS} accounts, the default limits (500 rows), random "
+            f"ids and times; open loop from the intended time to the last byte, while orders come at {RATE}/s and are projected. In brackets the mean "
             "length of an answer.",
             f"Orders: {options.rounds} rounds of {options.seconds} s after 1 s of warm-up, each way once a round in "
             "turning order, open loop; the projecting process is stopped with SIGSTOP, or the server is another one "

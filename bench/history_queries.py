@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 CONNECTIONS = 4
+WARMUP_SECONDS = 5
 DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000
 Parameters = dict[str, Any]
 
@@ -101,7 +102,9 @@ class Questioning:
         self._host = host
         self._asker = asker
         self._rate = rate
-        self._count = rate * seconds
+        self._warmup = rate * WARMUP_SECONDS
+        """Questions that are not counted."""
+        self._count = self._warmup + rate * seconds
         self._kinds = list(asker.kinds)
         self._lock = threading.Lock()
         self.latencies: dict[str, list[float]] = defaultdict(list)
@@ -130,8 +133,9 @@ class Questioning:
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
             body = response.read()
-            self.latencies[kind].append((time.perf_counter() - intended) * 1000)
-            self.sizes[kind].append(len(body))
+            if index >= self._warmup:
+                self.latencies[kind].append((time.perf_counter() - intended) * 1000)
+                self.sizes[kind].append(len(body))
             if response.status != 200:
                 self.failures.append(f"{target}: {response.status} {body[:200]!r}")
         connection.close()

@@ -2,6 +2,7 @@
 
 Every figure is the median of the rounds; the rounds of all candidates are interleaved, because machines drift.
 Latencies are open loop, counted from the intended send time (bench/loadgen). Results go to bench/results/latest.md.
+`--only history` measures what bench/history.py does, which takes an hour with its 10 M orders.
 """
 
 import argparse
@@ -249,8 +250,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5, help="of each load")
-    parser.add_argument("--only", choices=("engine", "rest"), help="one half of the table")
-    options = parser.parse_args()
+    parser.add_argument("--only", choices=("engine", "rest", "history"), help="a part of the table, or bench/history.py")
+    options, more = parser.parse_known_args()
+    if options.only == "history":
+        import history
+
+        return history.main()
+    if more:
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     build()
     with tempfile.TemporaryDirectory(dir=ROOT / "bench") as name:
         folder = Path(name)
