@@ -319,10 +319,10 @@ def text_of(rows: list[Row], made: dict[str, Any], version: str, options: Any) -
             "Projection: the process that `tandem serve` starts, from an empty database to the end of the log. "
             "The limits are writes of what came of a smaller log, by table in the order of their keys, in transactions "
             "of 20,000 rows.",
-            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s after {WARMUP_SECONDS} s of warm-up, in "
-            f"turn of all kinds over {QUESTIONERS} connections, {KEYS} accounts, the default limits (500 rows), random "
-            f"ids and times; open loop from the intended time to the last byte, while orders come at {RATE}/s and are projected. In brackets the mean "
-            "length of an answer.",
+            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s after {WARMUP_SECONDS} s of warm-up, "
+            f"in turn of all kinds over {QUESTIONERS} connections, {KEYS} accounts, the default limits (500 rows), "
+            "random ids and times; open loop from the intended time to the last byte, while orders come at "
+            f"{RATE}/s and are projected. In brackets the mean length of an answer.",
             f"Orders: {options.rounds} rounds of {options.seconds} s after 1 s of warm-up, each way once a round in "
             "turning order, open loop; the projecting process is stopped with SIGSTOP, or the server is another one "
             "without history on a smaller log. Client, server, projection and database share the machine.",

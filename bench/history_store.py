@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 from run import ROOT
 
+from tandem.history.database import CACHE_KIB, CHECKPOINT_PAGES, PAGE_BYTES
+
 ROWS_AT_ONCE = 20_000
 """In one transaction of a bare write; about what the projection has in one of its own."""
 POSTGRES = ROOT / "scripts" / "postgres.sh"
@@ -73,9 +75,9 @@ def sqlite_bytes(data: Path) -> int:
 def sqlite_limit(source: Path, target: Path) -> tuple[int, float]:
     """(rows, seconds) of `executemany` into the same tables, keys and indexes, set up as the projection does."""
     read, write = sqlite3.connect(source), sqlite3.connect(target, isolation_level=None)
-    for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
+    sizes = f"page_size = {PAGE_BYTES}", f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"
+    for pragma in (*sizes, "journal_mode = WAL", "synchronous = NORMAL"):
         write.execute(f"PRAGMA {pragma}")
-    write.execute("PRAGMA wal_autocheckpoint = 4096")
     made = read.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type = 'index'")
     for (statement,) in made.fetchall():
         write.execute(statement)

@@ -250,7 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5, help="of each load")
-    parser.add_argument("--only", choices=("engine", "rest", "history"), help="a part of the table, or bench/history.py")
+    parser.add_argument("--only", choices=("engine", "rest", "history"), help="a part of it; or bench/history.py")
     options, more = parser.parse_known_args()
     if options.only == "history":
         import history
