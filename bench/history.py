@@ -319,7 +319,7 @@ def text_of(rows: list[Row], made: dict[str, Any], version: str, options: Any) -
             "Projection: the process that `tandem serve` starts, from an empty database to the end of the log. "
             "The limits are writes of what came of a smaller log, by table in the order of their keys, in transactions "
             "of 20,000 rows.",
-            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s after {WARMUP_SECONDS} s of warm-up, "
+            f"Questions: REST, {options.query_rate}/s for {options.query_seconds} s (and {WARMUP_SECONDS} s before) "
             f"in turn of all kinds over {QUESTIONERS} connections, {KEYS} accounts, the default limits (500 rows), "
             "random ids and times; open loop from the intended time to the last byte, while orders come at "
             f"{RATE}/s and are projected. In brackets the mean length of an answer.",
