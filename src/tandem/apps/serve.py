@@ -21,7 +21,7 @@ from tandem.apps.connections import ConnectionLimits
 from tandem.apps.demo import DEMO_FILE, MAKER, MARKETS, TAKER, DemoRefused, prepare, write_private
 from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
-from tandem.apps.history import open_questions
+from tandem.apps.history import Questions, open_questions
 from tandem.apps.market_past import MarketPast
 from tandem.apps.metrics import health_app, metrics_app
 from tandem.apps.openapi import document_apps
@@ -48,7 +48,7 @@ from tandem.platform import memory
 from tandem.platform.clock import SystemClock
 from tandem.platform.engine import Engine, EngineClient, EngineError
 from tandem.platform.rate_limits import RateLimiter
-from tandem.platform.settings import Settings
+from tandem.platform.settings import Limits, Settings
 from tandem.platform.telemetry import configure_logging, log
 from tandem.trading import routes as trading_routes
 from tandem.trading.client_ids import client_id_source
@@ -87,25 +87,15 @@ class Exchange:
         self.settings = settings
         self.client = EngineClient(engine, _end_at_once)
         self.keys = keys
-        history = settings.history
-        self.questions = (
-            open_questions(history.database, Path(settings.data), found["cluster_id"]) if history.enabled else None
-        )
+        self.questions = _open_questions(settings, found["cluster_id"])
         self._past = None if self.questions is None else TradingPast(self.questions)
         market_past = None if self.questions is None else MarketPast(self.questions)
         limiter = RateLimiter(settings.limits)
-        self.orders = OrderView(self.client, limiter=limiter, **(LIMITS_WITH_PAST if history.enabled else {}))
+        self.orders = OrderView(self.client, limiter=limiter, **(LIMITS_WITH_PAST if self._past else {}))
         self.users = users = UserStreams(self.client, self.orders)
         self.market_data = MarketData(self.client, store, market_past)
         self.hub = StreamHub(self.market_data, clock, text_frame)
-        limits = settings.limits
-        self.sockets = Sockets(
-            clock,
-            SocketLimits(
-                stream_messages=limits.stream_messages_per_second,
-                attempts_per_5_minutes=limits.connection_attempts_per_5_minutes,
-            ),
-        )
+        self.sockets = _open_sockets(settings.limits, clock)
         listen_keys = ListenKeys(clock, random_name)
         self.listen_tokens = ListenTokens(clock, random_name)
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
@@ -225,6 +215,21 @@ class Exchange:
         key = self.keys.find(key_id)
         assert key is not None, "the request was authenticated with it"
         return KeyFacts(key.created_us, Permission.TRADE in key.permissions, bool(key.networks))
+
+
+def _open_questions(settings: Settings, cluster_id: str) -> Questions | None:
+    history = settings.history
+    return open_questions(history.database, Path(settings.data), cluster_id) if history.enabled else None
+
+
+def _open_sockets(limits: Limits, clock: SystemClock) -> Sockets:
+    return Sockets(
+        clock,
+        SocketLimits(
+            stream_messages=limits.stream_messages_per_second,
+            attempts_per_5_minutes=limits.connection_attempts_per_5_minutes,
+        ),
+    )
 
 
 def _must_not_fail(task: asyncio.Task[None]) -> None:
