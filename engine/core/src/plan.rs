@@ -199,11 +199,18 @@ pub(crate) fn fills_in_full(
     limit: Ticks,
     wanted: Lots,
 ) -> bool {
+    let shows_all = |ticks| !market.orders.has_icebergs_at(market.price(ticks));
+    // Asked first: the account may have many orders.
+    if !fills_level_by_level(market, walker, limit, wanted, shows_all) {
+        return false;
+    }
+    if matches!(walker.mode, SelfTradePrevention::None) {
+        return true;
+    }
     let own = own_levels(market, walker, own);
-    let is_plain = |ticks| own.binary_search(&ticks).is_err() && !market.orders.has_icebergs_at(market.price(ticks));
-    let has_group = walker.group.is_some() && !matches!(walker.mode, SelfTradePrevention::None);
+    let is_plain = |ticks| own.binary_search(&ticks).is_err() && shows_all(ticks);
     fills_level_by_level(market, walker, limit, wanted, is_plain)
-        && (!has_group || fills_level_by_level(market, walker, limit, wanted, |_| false))
+        && (walker.group.is_none() || fills_level_by_level(market, walker, limit, wanted, |_| false))
 }
 
 /// The same, where a level that `is_plain` counts as a whole.
@@ -257,9 +264,6 @@ fn left_after_level(market: &Market, walker: &Walker<'_>, ticks: Ticks, left: u1
 /// The prices at which makers of the account itself may stand in the way, ascending.
 fn own_levels(market: &Market, walker: &Walker<'_>, own: Option<&OpenList>) -> Vec<Ticks> {
     let mut levels = Vec::new();
-    if matches!(walker.mode, SelfTradePrevention::None) {
-        return levels;
-    }
     let mut next = own.and_then(OpenList::first);
     while let Some(place) = next {
         let maker = place.handle().and_then(|handle| market.orders.book.get(handle));
