@@ -20,7 +20,7 @@ IDS = {
 }
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=range(2))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path, request.param, Remembered())
     yield world
