@@ -144,6 +144,18 @@ def test_the_history_of_another_exchange_is_refused(traffic: Traffic, data: Path
     engine.close()
 
 
+def test_another_past_of_the_same_exchange_is_refused(traffic: Traffic, data: Path, sqlite_twins: Twins) -> None:
+    traffic.send(50)
+    status = projected(Projector(data, sqlite_twins.first))
+    with open_engine(sqlite_twins.first).begin() as connection:
+        connection.execute(text("UPDATE position SET digest = '0123456789abcdef'"))
+    traffic.send(50)
+    with pytest.raises(WrongExchange, match="another past"):
+        projected(Projector(data, sqlite_twins.first))
+    with open_engine(sqlite_twins.first).begin() as connection:
+        assert connection.execute(text("SELECT seq FROM position")).scalar_one() == status.seq
+
+
 def test_a_directory_without_an_exchange(tmp_path: Path, traffic: Traffic, data: Path) -> None:
     url = SqliteTwins(tmp_path).first
     projected(Projector(data, url))

@@ -89,6 +89,12 @@ class Projector:
             if known and known != self._cluster_id():
                 raise WrongExchange(f"{self._url.render_as_string()} holds the history of another exchange")
             follower = Follower.open(str(self._data), after_seq=store.position.seq)
+            if store.position.seq and store.position.digest != f"{follower.digest()[1]:016x}":
+                raise WrongExchange(
+                    f"{self._url.render_as_string()} was told another past than that of {self._data}, up to seq "
+                    f"{store.position.seq}: one of them is a restored copy; `tandem project {self._data} --rebuild` "
+                    "tells the history of this one from the beginning"
+                )
             store.claim(follower.cluster_id)
             self._follow(follower, store)
         finally:

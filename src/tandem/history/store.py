@@ -28,6 +28,8 @@ class Position(NamedTuple):
     cluster_id: str
     seq: int
     time_us: int
+    digest: str = ""
+    """Of the engine at `seq`, 16 hex digits; empty at 0."""
 
 
 def open_store(url: URL) -> "Store":
@@ -70,7 +72,7 @@ class Store:
 
     def _read_position(self) -> Position:
         table = schema.position
-        row = self._one(select(table.c.cluster_id, table.c.seq, table.c.time_us))
+        row = self._one(select(table.c.cluster_id, table.c.seq, table.c.time_us, table.c.digest))
         return Position("", 0, 0) if row is None else Position(*row)
 
     def claim(self, cluster_id: str) -> None:
@@ -78,7 +80,7 @@ class Store:
         if not self.position.cluster_id:
             position = Position(cluster_id, 0, 0)
             with as_fault(self._url), self._connection.begin():
-                first = {"id": 1, "digest": "", "archived_us": 0} | position._asdict()
+                first = {"id": 1, "archived_us": 0} | position._asdict()
                 self._connection.execute(insert(schema.position).values(first))
             self.position = position
         assert self.position.cluster_id == cluster_id, "the caller has looked"
@@ -127,7 +129,7 @@ class Store:
         """All of it or nothing, and then the position is that of `rows`."""
         with as_fault(self._url):
             self._write(rows, names, digest)
-        self.position = self.position._replace(seq=rows.seq, time_us=rows.time_us)
+        self.position = self.position._replace(seq=rows.seq, time_us=rows.time_us, digest=digest)
 
     def _write(self, rows: Rows, names: Names, digest: str) -> None:
         with self._connection.begin():
