@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,8 @@ from tandem.archive.place import Place
 from tandem.history.database import database_url
 from tandem.history.export import Exporter
 from tandem.history.prune import Pruner
-from tests.archive.lived import archive_all, live, live_without_old_log
+from tests.archive.lived import archive_all, live, live_without_old_log, project
+from tests.support.postgres import Server
 
 Found = list[dict[str, Any]]
 
@@ -86,6 +88,19 @@ def test_what_left_sql_is_compared_in_the_archive(data: Path) -> None:
     files_of(data, "ledger")[0].unlink()
     found = found_in(data)
     assert {(one["table"], one["where"]) for one in found} == {("ledger", "archive"), ("balances", "stored")}
+
+
+def test_a_history_in_postgresql(data: Path, postgres: Server) -> None:
+    url = postgres.new_database()
+    project(data, url)
+    code, found, told = audited(data, "--database", url)
+    assert (code, found) == (0, []), told
+    with psycopg.connect(url) as connection:
+        (seq,) = connection.execute("SELECT max(seq) FROM ledger").fetchone() or ()
+        connection.execute("UPDATE ledger SET reference = 7 WHERE seq = %s", (seq,))
+    code, found, _told = audited(data, "--database", url)
+    assert code == 1
+    assert {(one["table"], one["where"], one["seq"]) for one in found} == {("ledger", "sql", seq)}
 
 
 # --- in SQL
