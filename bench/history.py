@@ -345,6 +345,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "bench", help="where the data lie meanwhile")
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "history.md")
     options = parser.parse_args()
+    # Databases and servers are ended then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     build()
     folder = Path(tempfile.mkdtemp(prefix="history-", dir=options.folder))
     try:
