@@ -49,7 +49,10 @@ def serve() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICE)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    line = sys.stdin.buffer.readline()
+    if not line:  # the server ended before it said anything
+        return
+    task = msgspec.json.decode(line, type=Task)
     configure_logging(task.log_format, task.log_level)
     data = Path(task.data)
     projector = Projector(data, database_url(task.database, data), _print)
