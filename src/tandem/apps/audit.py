@@ -35,6 +35,7 @@ def audit(data: Path, exporter: Exporter, place: Place | None, *, limit: int, no
                 for chunk in exporter.rows(name):
                     bench.add("sql", name, chunk)
             names = exporter.names()
+        bench.flush()
         note(f"{bench.row_counts['sql']} rows of SQL")
         if place is not None:
             bench.load(place, [one for one in read_unbroken(place, state.cluster_id) if one.last_seq <= state.seq])
