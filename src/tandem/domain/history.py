@@ -27,9 +27,7 @@ class Need(NamedTuple):
         return seq >= self.newest_seq or (seq >= self.seq and time_us > self.time_us)
 
 
-def merged(
-    known: Iterable[T], past: Iterable[T], key: Callable[[T], Any], limit: int, *, from_start: bool
-) -> list[T]:
+def merged(known: Iterable[T], past: Iterable[T], key: Callable[[T], Any], limit: int, *, from_start: bool) -> list[T]:
     """The first `limit` rows, or the last, of two pages that were chosen by the same conditions; rising by `key`. Where
     both have a row, `known` is right."""
     rows = {key(row): row for row in past}
