@@ -29,7 +29,7 @@ class Examples(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 for line in self.examples:
-                    formatter.write_text(line)
+                    formatter.write(f"{' ' * formatter.current_indent}{line}\n")  # not wrapped: it is to be pasted
 
 
 class Teaching(click.Group):
