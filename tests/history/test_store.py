@@ -42,7 +42,7 @@ def position(store: Store) -> tuple[Any, ...]:
 def test_a_batch_moves_the_position(store: Store) -> None:
     store.write(ledger_rows(7, NOVEMBER_US, 5), {"assets": [(0, "BTC", "Bitcoin", 8)]}, "00ff")
     assert position(store) == (1, CLUSTER, 7, NOVEMBER_US, "00ff", 0)
-    assert store.position == (CLUSTER, 7, NOVEMBER_US)
+    assert store.position == (CLUSTER, 7, NOVEMBER_US, "00ff")
     store.write(ledger_rows(9, NOVEMBER_US, 6), {"assets": [(0, "BTC", "Renamed", 8), (1, "A\tB\\", "C", 0)]}, "")
     assert [tuple(row) for row in rows_of(store, select(schema.assets).order_by("id"))] == [
         (0, "BTC", "Renamed", 8),
