@@ -291,7 +291,7 @@ pub fn decode(payload: &[u8]) -> Result<(Origin, Command), DecodeError> {
     Ok((origin, command))
 }
 
-#[inline(always)]
+#[inline]
 fn decode_body(kind: u8, r: &mut Reader<'_>) -> Result<Command, WireError> {
     Ok(match kind {
         PLACE_ORDER => Command::PlaceOrder(decode_place(r)?),
