@@ -310,7 +310,7 @@ pub struct ClientOrderId {
 }
 
 /// Which bytes a client order id may have: a look instead of compares, since every id is read byte by byte.
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "done by the compiler, which would say so")]
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which would say so")]
 const IS_ID_BYTE: [bool; 256] = {
     let mut is_legal = [false; 256];
     let mut byte = 0_u8;
@@ -326,6 +326,7 @@ impl ClientOrderId {
     pub const EMPTY: Self = Self { bytes: [0; CLIENT_ORDER_ID_MAX], len: 0 };
 
     /// Checks length and characters; `None` when either is wrong.
+    #[inline(always)]
     pub fn new(text: &[u8]) -> Option<Self> {
         if !text.iter().all(|byte| IS_ID_BYTE.get(usize::from(*byte)).copied().unwrap_or(false)) {
             return None;

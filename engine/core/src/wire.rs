@@ -291,7 +291,8 @@ impl<'a> Reader<'a> {
         let bytes = self.bytes(usize::try_from(len).map_err(|_| WireError::Field)?)?;
         std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| WireError::Field)
     }
-    #[inline]
+    /// Inlined: a call would move the id once more.
+    #[inline(always)]
     pub(crate) fn client_order_id(&mut self) -> Read<ClientOrderId> {
         let len = usize::from(self.u8()?);
         if len == 0 {
