@@ -16,6 +16,7 @@ import msgspec
 
 from tandem.history.database import database_url
 from tandem.history.projector import Projector, Status, WrongExchange
+from tandem.platform import memory
 from tandem.platform.telemetry import configure_logging, log
 
 NICE = 5
@@ -40,6 +41,7 @@ def project(data: Path, database: str, *, once: bool, rebuild: bool) -> Status:
         projector.rebuild()
     if once:
         projector.finish.set()
+    memory.keep_still()
     projector.run()
     return projector.status
 
@@ -57,6 +59,7 @@ def serve() -> None:
     data = Path(task.data)
     projector = Projector(data, database_url(task.database, data), _print)
     threading.Thread(target=_wait_for_the_end, args=(projector,), daemon=True).start()
+    memory.keep_still()
     try:
         projector.run()
     except WrongExchange as error:

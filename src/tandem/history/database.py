@@ -21,8 +21,8 @@ from tandem.platform.db import create_private
 
 FILE = "history.db"
 PAGE_BYTES = 8192
-CACHE_KIB = 64 * 1024
-CHECKPOINT_PAGES = 4096
+CACHE_KIB = 128 * 1024
+CHECKPOINT_PAGES = 16384
 """How much the write-ahead log gathers before it is brought into the file, which syncs twice."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_FOR_ONE = Lock()

@@ -8,7 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    TextClause,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL
 
 from tandem.domain.intervals import DAY
@@ -16,6 +28,7 @@ from tandem.history import schema
 from tandem.history.database import HistoryUnusable, as_fault, open_engine
 from tandem.history.schema import (
     candles,
+    daily,
     fills,
     order_changes,
     order_lists,
@@ -31,6 +44,7 @@ Rows = list[Any]
 _IS_TRADE, _IS_ALLOCATION, _IS_CANCELED = (
     text(condition) for condition in (schema.IS_TRADE, schema.IS_ALLOCATION, schema.CANCELED)
 )
+_ACCEPTED_DAY: ColumnElement[int] = literal_column(schema.ACCEPTED_DAY, BigInteger)
 _POSITION = select(position.c.cluster_id, position.c.seq, position.c.time_us)
 
 
@@ -101,15 +115,16 @@ class Reader:
 
     def order_by_client_id(self, account: int, market: int, client_id: str) -> Answer:
         """The newest that has this id, or the newest whose cancel has it: the one that changed last."""
-        newest = _orders_of(account, market).order_by(orders.c.id.desc()).limit(1)
         queries = (
-            newest.where(orders.c.client_id == client_id),
-            newest.where(_IS_CANCELED, orders.c.cancel_id == client_id),
+            _newest_of_each_day(account, market, orders.c.client_id == client_id),
+            _newest_of_each_day(account, market, orders.c.cancel_id == client_id, _IS_CANCELED),
         )
 
         def question(connection: Connection) -> Rows:
-            found = _united(connection, queries, orders.c.id)
-            return sorted(found, key=lambda row: int(row.seq))[-1:]
+            days = [connection.execute(query).scalars() for query in queries]
+            newest = {max(ids) for found in days if (ids := [id for id in found if id is not None])}
+            rows = _all(connection, select(orders).where(orders.c.id.in_(newest))) if newest else []
+            return sorted(rows, key=lambda row: int(row.seq))[-1:]
 
         return self._ask(question)
 
@@ -231,6 +246,14 @@ class Reader:
 
 def _orders_of(account: int, market: int) -> Select[Any]:
     return select(orders).where(orders.c.account == account, orders.c.market == market)
+
+
+def _newest_of_each_day(account: int, market: int, *conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
+    """Ids, for each day of the market; None where there is none."""
+    is_of_day = daily.c.day_us // DAY == _ACCEPTED_DAY
+    of_account = select(orders.c.id).where(orders.c.account == account, orders.c.market == market)
+    newest = of_account.where(is_of_day, *conditions).order_by(orders.c.id.desc()).limit(1)
+    return select(newest.scalar_subquery()).where(daily.c.market == market)
 
 
 def _fills_of(account: int, market: int) -> Select[Any]:
