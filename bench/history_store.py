@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from run import ROOT
 
-from tandem.history.database import CACHE_KIB, CHECKPOINT_PAGES, PAGE_BYTES
+from tandem.history.database import CACHE_KIB, CHECKPOINT_PAGES_BEHIND, PAGE_BYTES
 
 ROWS_AT_ONCE = 20_000
 """In one transaction of a bare write; about what the projection has in one of its own."""
@@ -75,7 +75,7 @@ def sqlite_bytes(data: Path) -> int:
 def sqlite_limit(source: Path, target: Path) -> tuple[int, float]:
     """(rows, seconds) of `executemany` into the same tables, keys and indexes, set up as the projection does."""
     read, write = sqlite3.connect(source), sqlite3.connect(target, isolation_level=None)
-    sizes = f"page_size = {PAGE_BYTES}", f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES}"
+    sizes = f"page_size = {PAGE_BYTES}", f"cache_size = -{CACHE_KIB}", f"wal_autocheckpoint = {CHECKPOINT_PAGES_BEHIND}"
     for pragma in (*sizes, "journal_mode = WAL", "synchronous = NORMAL"):
         write.execute(f"PRAGMA {pragma}")
     made = read.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type = 'index'")

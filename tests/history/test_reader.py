@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, database_url
+from tandem.history.fetch import SUBQUERY
 from tandem.history.reader import Range, Reader
 from tests.history.project import assets_of, project, rows_of
 from tests.history.traffic import ALICE, BTCUSDC, BTCUSDT, TRADERS, Traffic, open_exchange, stretched
@@ -276,7 +277,7 @@ def test_every_question_goes_by_an_index(told: Told, name: str) -> None:
 
 def check(plan: list[str], statement: str) -> None:
     shown = "\n".join([statement, *plan])
-    for step in plan:
+    for step in (step for step in plan if step != f"SCAN {SUBQUERY}"):
         assert not any(word in step for word in ("SCAN", "TEMP B-TREE", "Seq Scan", "Bitmap Heap")), shown
         assert not re.search(r"\bSort +\(", step), shown
     assert any(word in step for step in plan for word in ("SEARCH", "Index Scan", "Index Only Scan")), shown

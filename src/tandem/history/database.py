@@ -22,8 +22,10 @@ from tandem.platform.db import create_private
 FILE = "history.db"
 PAGE_BYTES = 8192
 CACHE_KIB = 128 * 1024
-CHECKPOINT_PAGES = 16384
-"""How much the write-ahead log gathers before it is brought into the file, which syncs twice."""
+READER_CACHE_KIB = 16 * 1024
+CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 1024, 16384
+"""How much the write-ahead log gathers before it is brought into the file, which syncs twice: little where orders
+wait for the same disk, much while the projection is behind."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_FOR_ONE = Lock()
 """Thread."""
@@ -93,6 +95,7 @@ def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
     connection.execute("PRAGMA trusted_schema = OFF")
 
 

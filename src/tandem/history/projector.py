@@ -25,8 +25,8 @@ AT_ONCE = 32768
 """Commands in one transaction when the projection is behind. The more they are, the fewer pages of the indexes are
 written more than once."""
 POLL_MS = 50
-GATHER_SECONDS = 0.02
-"""How long the first command of a batch waits for company."""
+GATHER_SECONDS = 0.1
+"""How long the first command of a batch waits for company: each batch writes the growing end of every index."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """After errors."""
 COLLECT_SECONDS = 60.0

@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL
 from tandem.domain.intervals import DAY
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, as_fault, open_engine
+from tandem.history.fetch import fetch
 from tandem.history.schema import (
     candles,
     daily,
@@ -111,7 +112,7 @@ class Reader:
 
     def orders_by_id(self, order_ids: Sequence[int]) -> Answer:
         query = select(orders).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
-        return self._ask(lambda connection: _all(connection, query))
+        return self._ask(lambda connection: fetch(connection, query))
 
     def order_by_client_id(self, account: int, market: int, client_id: str) -> Answer:
         """The newest that has this id, or the newest whose cancel has it: the one that changed last."""
@@ -123,7 +124,7 @@ class Reader:
         def question(connection: Connection) -> Rows:
             days = [connection.execute(query).scalars() for query in queries]
             newest = {max(ids) for found in days if (ids := [id for id in found if id is not None])}
-            rows = _all(connection, select(orders).where(orders.c.id.in_(newest))) if newest else []
+            rows = fetch(connection, select(orders).where(orders.c.id.in_(newest))) if newest else []
             return sorted(rows, key=lambda row: int(row.seq))[-1:]
 
         return self._ask(question)
@@ -144,13 +145,13 @@ class Reader:
 
     def order_lists_by_id(self, list_ids: Sequence[int]) -> Answer:
         query = select(order_lists).where(order_lists.c.id.in_(list_ids)).order_by(order_lists.c.id)
-        return self._ask(lambda connection: _all(connection, query))
+        return self._ask(lambda connection: fetch(connection, query))
 
     def order_list_by_client_id(self, account: int, client_id: str) -> Answer:
         """The newest."""
         table = order_lists
         query = select(table).where(table.c.account == account, table.c.client_id == client_id)
-        return self._ask(lambda connection: _all(connection, query.order_by(table.c.id.desc()).limit(1)))
+        return self._ask(lambda connection: fetch(connection, query.order_by(table.c.id.desc()).limit(1)))
 
     # --- what became of an account's orders
 
@@ -238,7 +239,7 @@ class Reader:
         ]
 
         def question(connection: Connection) -> Rows:
-            rows = [row for query in queries for row in _all(connection, query)]
+            rows = [row for query in queries for row in fetch(connection, query)]
             return sorted(rows, key=lambda row: int(row.open_us))
 
         return self._ask(question)
@@ -341,15 +342,11 @@ def _page_by_time(
 
 def _page(connection: Connection, query: Select[Any], keys: Sequence[Key], wanted: Range) -> Rows:
     order = [key.desc() for key in keys] if wanted.is_last else keys
-    rows = _all(connection, query.order_by(*order).limit(wanted.limit))
+    rows = fetch(connection, query.order_by(*order).limit(wanted.limit))
     return rows[::-1] if wanted.is_last else rows
 
 
 def _united(connection: Connection, queries: Sequence[Select[Any]], key: Key) -> Rows:
     """Rows of all queries, each once, by the key."""
-    found = {row: None for query in queries for row in _all(connection, query)}
+    found = {row: None for query in queries for row in fetch(connection, query)}
     return sorted(found, key=lambda row: int(getattr(row, key.name)))
-
-
-def _all(connection: Connection, query: Select[Any]) -> Rows:
-    return list(connection.execute(query).all())

@@ -10,12 +10,21 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import URL
 
 from tandem.history import schema
-from tandem.history.database import HistoryUnusable, as_fault, migrate, open_engine
+from tandem.history.database import (
+    CHECKPOINT_PAGES,
+    CHECKPOINT_PAGES_BEHIND,
+    HistoryUnusable,
+    as_fault,
+    migrate,
+    open_engine,
+)
 from tandem.history.rows import CHANGING, ORDER, CandleRow, DayRow, LiveOrder, Rows, Values
 
 Names = dict[str, list[Values]]
 """Rows of `assets`, `markets` and `accounts` to add or to replace."""
 _CHUNK = 500
+ROWS_BEHIND = 20_000
+"""At once: it is catching up, and what it writes is brought into the file of SQLite in larger pieces."""
 _LIVE = [schema.orders.c[name] for name in LiveOrder.__struct_fields__]
 COLUMNS = {name: tuple(table.columns.keys()) for name, table in schema.metadata.tables.items()} | {"orders": ORDER}
 
@@ -166,6 +175,8 @@ class SqliteStore(Store):
             super()._write(_widened(rows), names, digest)
 
     def _put(self, rows: Rows, names: Names) -> None:
+        pages = CHECKPOINT_PAGES_BEHIND if rows.count() > ROWS_BEHIND else CHECKPOINT_PAGES
+        self._cursor.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         run = self._cursor.executemany
         for table, values in ({"orders": rows.orders} | rows.appended).items():
             run(_ADD[table], values)
