@@ -163,7 +163,7 @@ def _array(name: str, values: Sequence[Any], type_: pa.DataType, wide: dict[int,
         return pa.array(values, pa.int64()).cast(UNITS)
     except (pa.ArrowException, OverflowError):
         pass
-    whole = [int(value) for value in values]
+    whole = [value if isinstance(value, int) else int(str(value)) for value in values]
     fitting: list[int | None] = list(whole)
     for row, value in enumerate(whole):
         if not -LARGEST_UNITS <= value <= LARGEST_UNITS:
