@@ -284,8 +284,11 @@ class Follower(Replica):
         does so: `seq`."""
 
     def open_orders(self) -> list[OpenOrder]: ...
-    def open_orders_of(self, account: int, market: int) -> list[OpenOrder]:
-        """Oldest first."""
+    def open_orders_of(self, account: int, market: int, limit: int) -> list[OpenOrder]:
+        """The oldest ones, oldest first."""
+
+    def open_order(self, market: int, order: int) -> OpenOrder | None:
+        """Whose id this is."""
 
     def open_lists(self) -> list[OpenOrderList]: ...
 

@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from tandem.domain.intervals import DAY
 from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
-from tandem.history.fold import Fold
+from tandem.history.fold import NEW, PARTIALLY_FILLED, PENDING, PENDING_NEW, Fold
 from tandem.history.rows import FIXED, ORDER, CandleRow, DayRow, LiveOrder, Values
 from tandem.platform.engine import Follower, OpenOrder, OrderExtra
 
@@ -143,7 +143,6 @@ def _fixed_of(order: OpenOrder) -> Values:
 
 def _live_of(order: OpenOrder) -> LiveOrder:
     accepted, extra = order.accepted, order.accepted.extra or OrderExtra()
-    status = "PARTIALLY_FILLED" if order.filled else "PENDING_NEW" if extra.state == 2 else "NEW"
     return LiveOrder(
         id=accepted.order_id,
         accepted_us=order.accepted_us,
@@ -155,7 +154,7 @@ def _live_of(order: OpenOrder) -> LiveOrder:
         client_id=accepted.client_order_id,
         cancel_id="",
         state=extra.state,
-        status=status,
+        status=status_of(order),
         expiry_reason="",
         left_qty=order.left,
         filled=order.filled,
@@ -170,6 +169,12 @@ def _live_of(order: OpenOrder) -> LiveOrder:
         updated_us=order.updated_us,
         seq=_UNKNOWN_SEQ,
     )
+
+
+def status_of(order: OpenOrder) -> str:
+    if order.filled:
+        return PARTIALLY_FILLED
+    return PENDING_NEW if (order.accepted.extra or OrderExtra()).state == PENDING else NEW
 
 
 def _row_of(order: OpenOrder) -> Values:
