@@ -8,9 +8,9 @@ funds came from nowhere. Only index ranges are read, and of orders a few rows.
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
 
@@ -29,8 +29,8 @@ WINDOW_SECONDS = 2.0
 WINDOW_MOVES = 20_000
 """Rows of the ledger after which a window is closed before its time."""
 ACCOUNTS = 16
-BOOKS = 4
-"""An account's orders in a market each, which are looked at."""
+MARKETS, BOOKS = 2, 2
+"""Whose trades are counted; an account's orders in a market, which are looked at."""
 ORDERS = 32
 """Of a book: that many of the newest in SQL, and of the oldest that are open in the core."""
 COUNTED = ("order_changes", "fills", "ledger", "transfers")
@@ -41,6 +41,7 @@ _ACCOUNT, _MARKET, _ACCEPTED_US = (ORDER.index(name) for name in ("account", "ma
 _MOVES = [ledger.c[name] for name in ("asset", "amount", "debit_account", "credit_account")]
 _LOOK = ("status", "qty", "left_qty", "filled", "filled_quote")
 _ORDER = [orders.c[name] for name in ("id", *_LOOK)]
+_T = TypeVar("_T", int, tuple[int, int])
 Book = tuple[int, int]
 """(account, market)"""
 Differences = Iterator[dict[str, Any]]
@@ -102,6 +103,7 @@ class SelfCheck:
         self._window, self._next = None, now + PAUSE_SECONDS
         found = [
             *_compare_counts(window, rows.seq, store),
+            *self._compare_trades(window, store),
             *_compare_balances(window, rows.seq, follower, store),
             *self._compare_orders(window, follower, store),
             *_compare_funds(follower),
@@ -112,16 +114,27 @@ class SelfCheck:
 
     def _open(self, rows: Rows, follower: Follower, now: float) -> _Window | None:
         """With accounts that were just busy: they will be again."""
-        busy = sorted({int(str(row[at])) for row in rows.appended["ledger"] for at in (_GIVER, _RECEIVER)} - {-1})
+        busy = {int(str(row[at])) for row in rows.appended["ledger"] for at in (_GIVER, _RECEIVER)} - {-1}
         if not busy:
             return None
-        chosen = self._random.sample(busy, min(ACCOUNTS, len(busy)))
-        balances = {account: _balances(follower, account) for account in chosen}
+        balances = {account: _balances(follower, account) for account in self._some(busy, ACCOUNTS)}
         return _Window(rows.seq, rows.time_us, now + WINDOW_SECONDS, balances)
+
+    def _some(self, of: Collection[_T], count: int) -> list[_T]:
+        return self._random.sample(sorted(of), min(count, len(of)))
+
+    def _compare_trades(self, window: _Window, store: Store) -> Differences:
+        of = trades.c
+        for market in self._some(window.trades, MARKETS):
+            told = window.trades[market]
+            since = (of.market == market, of.trade_id >= told.first, of.time_us >= told.time_us)
+            ((count,),) = store.ask(select(func.count()).where(*since))
+            if count != told.count:
+                yield {"table": "trades", "market": market, "written": told.count, "stored": count}
 
     def _compare_orders(self, window: _Window, follower: Follower, store: Store) -> Differences:
         """In the books that the sampled accounts were busy in."""
-        for book in self._random.sample(sorted(window.orders), min(BOOKS, len(window.orders))):
+        for book in self._some(window.orders, BOOKS):
             accepted = _of_book(select(func.count()), book).where(orders.c.accepted_us > window.time_us)
             ((count,),) = store.ask(accepted)
             if count != window.orders[book]:
@@ -139,12 +152,6 @@ def _compare_counts(window: _Window, seq: int, store: Store) -> Differences:
         ((count,),) = store.ask(select(func.count()).where(column > window.seq, column <= seq))
         if count != window.counts[table]:
             yield {"table": table, "written": window.counts[table], "stored": count}
-    of = trades.c
-    for market, told in window.trades.items():
-        since = (of.market == market, of.trade_id >= told.first, of.time_us >= told.time_us)
-        ((count,),) = store.ask(select(func.count()).where(*since))
-        if count != told.count:
-            yield {"table": "trades", "market": market, "written": told.count, "stored": count}
 
 
 def _compare_balances(window: _Window, seq: int, follower: Follower, store: Store) -> Differences:
