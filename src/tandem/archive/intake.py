@@ -124,10 +124,15 @@ class Intake:
         raise NotImplementedError
 
     def _load(self, place: Place, table: Table, files: Sequence[File]) -> None:
-        wanted = stored_schema(table)
-        for batch in dataset_of(place, table, [file.path for file in files]).to_batches(
-            columns=wanted.names, batch_readahead=0, fragment_readahead=0, use_threads=False
-        ):
+        # Arrow's own pool keeps what it had for itself.
+        reading = dataset_of(place, table, [file.path for file in files]).to_batches(
+            columns=stored_schema(table).names,
+            batch_readahead=0,
+            fragment_readahead=0,
+            use_threads=False,
+            memory_pool=pa.system_memory_pool(),
+        )
+        for batch in reading:
             self._database.register("incoming", pa.Table.from_batches([batch]))
             self._take("archive", table)
             self.row_counts["archive"] += batch.num_rows

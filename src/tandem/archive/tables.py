@@ -174,10 +174,9 @@ def _array(name: str, values: Sequence[Any], type_: pa.DataType, wide: dict[int,
 
 def _flags(values: Sequence[Any]) -> pa.Array:
     """Of what SQLite has for them, too."""
-    numbers = pa.array([int(value) for value in values], pa.uint8())
-    if values and max(values) > 1:
+    if set(values) - {0, 1}:
         raise pa.ArrowInvalid("a flag is 0 or 1")
-    return numbers.cast(pa.bool_())
+    return pa.array(map(bool, values), pa.bool_(), size=len(values))
 
 
 def _tables(*tables: Table) -> dict[str, Table]:
