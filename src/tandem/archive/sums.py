@@ -43,7 +43,7 @@ class Sums(Intake):
         hashed = ", ".join(self._told_value(table, name) for name in table.bare_schema().names)
         self._database.execute(
             f"INSERT INTO sums SELECT '{table.name}', '{side}', {day}, {part}, {range_}, count(*),"
-            f" sum(hash({self._salt}, {hashed})) FROM incoming WHERE {self._is_told(side, table)} GROUP BY ALL"
+            f" sum(hash(hash({self._salt}, {hashed}))) FROM incoming WHERE {self._is_told(side, table)} GROUP BY ALL"
         )
         if table.name == "trades" and side != "log" and self._start:
             self._database.execute(
