@@ -87,6 +87,7 @@ class Engine(Replica):
         replay_from: int | None = ...,
         keep_log: bool = ...,
         hold_log: bool = ...,
+        clock_us: int | None = ...,
     ) -> Engine:
         """Recovers (newest valid snapshot + tail) or creates the data directory. Events of the replayed tail come
         first from `poll`, in batches with `replayed` set; `snapshot_orders` are the open orders at the snapshot they
@@ -97,7 +98,12 @@ class Engine(Replica):
         newest snapshot.
 
         `keep_log` (the default): no segment of the log is ever deleted. Otherwise those go that two verified snapshots
-        cover; with `hold_log` only up to what `release_log` names, nothing before its first call."""
+        cover; with `hold_log` only up to what `release_log` names, nothing before its first call.
+
+        `clock_us`: what the clock shows until `set_clock`, for a log of other days than today. None: the system's."""
+
+    def set_clock(self, now_us: int) -> None:
+        """For commands that are appended from now on. Raises EngineError when it was opened with the system's."""
 
     # --- what recovery found
     def recovery(self) -> dict[str, Any]:
@@ -278,6 +284,12 @@ class Follower(Replica):
         does so: `seq`."""
 
     def open_orders(self) -> list[OpenOrder]: ...
+    def open_orders_of(self, account: int, market: int, limit: int) -> list[OpenOrder]:
+        """The oldest ones, oldest first."""
+
+    def open_order(self, market: int, order: int) -> OpenOrder | None:
+        """Whose id this is."""
+
     def open_lists(self) -> list[OpenOrderList]: ...
 
     cluster_id: str

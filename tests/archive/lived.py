@@ -1,10 +1,12 @@
 """An exchange that lived for some seconds, with its log, its history in SQL, and its day as if it had ended."""
 
+from datetime import date
 from pathlib import Path
 
 from tandem.apps.archiving import write_day
-from tandem.archive.manifest import date_of
+from tandem.archive.manifest import date_of, start_of
 from tandem.archive.place import Place
+from tandem.domain.intervals import DAY
 from tandem.history.database import database_url
 from tandem.history.export import Exporter
 from tandem.history.projector import Projector
@@ -13,6 +15,9 @@ from tandem.platform.log_files import segments
 from tests.history.traffic import Traffic, open_exchange, results, take_snapshot
 
 SEGMENT_BYTES = 1 << 20
+AT_ONCE = 20
+LIVED_DAYS = ["2026-12-30", "2026-12-31", "2027-01-01", "2027-01-02"]
+"""In UTC: a month, a year, and a week in their midst."""
 
 
 def live(data: Path, seed: int = 9, count: int = 2_000) -> None:
@@ -20,6 +25,21 @@ def live(data: Path, seed: int = 9, count: int = 2_000) -> None:
     traffic = Traffic(engine, seed)
     traffic.found()
     traffic.send(count)
+    engine.close()
+    project(data)
+
+
+def live_for_days(data: Path, seed: int = 21, count: int = 3_000) -> None:
+    """From noon of the first of `LIVED_DAYS` to noon of the day after the last."""
+    step_us = len(LIVED_DAYS) * DAY * AT_ONCE // count
+    now_us = start_of(date.fromisoformat(LIVED_DAYS[0])) + DAY // 2
+    engine = open_exchange(data, clock_us=now_us)
+    traffic = Traffic(engine, seed)
+    traffic.found()
+    for _ in range(count // AT_ONCE):
+        now_us += step_us
+        engine.set_clock(now_us)
+        traffic.send(AT_ONCE, at_once=AT_ONCE)
     engine.close()
     project(data)
 

@@ -1,28 +1,21 @@
 """`tandem audit` finds nothing where nothing is wrong, and names whatever is."""
 
-import hashlib
-import json
 import shutil
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 
 from tandem.apps.archiving import prune
-from tandem.apps.cli import main
 from tandem.archive.place import Place
+from tandem.archive.tables import TABLES, TEXT
 from tandem.history.database import database_url
 from tandem.history.export import Exporter
 from tandem.history.prune import Pruner
+from tandem.history.store import listed
+from tests.archive.auditing import audited, files_of, found_in, rows_of, run, write_again
 from tests.archive.lived import archive_all, live, live_without_old_log, project
 from tests.support.postgres import Server
-
-Found = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -37,29 +30,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def data(lived: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(lived, tmp_path / "data"))
-
-
-def audited(data: Path, *arguments: str) -> tuple[int, Found, str]:
-    done = CliRunner().invoke(main, ["audit", str(data), *arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
-
-
-def found_in(data: Path) -> Found:
-    code, found, told = audited(data)
-    assert code == 1, told
-    return found
-
-
-def run(data: Path, statement: str, *values: object) -> list[Any]:
-    connection = sqlite3.connect(data / "history.db", isolation_level=None)
-    rows = connection.execute(statement, values).fetchall()
-    connection.close()
-    return rows
-
-
-def files_of(data: Path, table: str) -> list[Path]:
-    return sorted((data / "archive" / table).rglob("*.parquet"))
 
 
 def test_where_nothing_is_wrong_nothing_is_found(data: Path) -> None:
@@ -179,6 +149,49 @@ def test_a_row_with_another_key_is_missing_and_too_many(data: Path) -> None:
     assert sorted((one["key"]["trade_id"], one["found"] is None) for one in found) == [(5, True), (1000000, False)]
 
 
+EVERYWHERE = ("orders", "order_changes", "fills", "trades", "ledger", "transfers", "order_lists", "candles")
+FLAGS = ("used_sor", "is_routed", "is_maker", "is_open")
+
+
+def test_each_column_of_each_table_is_compared(data: Path) -> None:
+    """A row for each: -1 becomes -2, whose hashes Python itself takes for equal."""
+    expected = set()
+    for name in EVERYWHERE:
+        table = TABLES[name]
+        columns = [column for column in table.columns if column not in table.key]
+        at = " AND ".join(f'"{column}" = ?' for column in table.key)
+        keys = run(data, f"SELECT {listed(table.key)} FROM {name} LIMIT {len(columns)}")
+        for key, column in zip(keys, columns, strict=True):
+            text, number = f"\"{column}\" || 'x'", f'coalesce("{column}", 0) - 1'
+            value = text if table.columns[column] == TEXT else f"1 - {column}" if column in FLAGS else number
+            run(data, f'UPDATE {name} SET "{column}" = {value} WHERE {at}', *key)
+            expected.add((name, table.file_name(column)))
+    found = found_in(data, "--limit", "1000")
+    assert all(one["where"] in ("sql", "stored") for one in found)
+    rows = [one for one in found if one["where"] == "sql"]
+    assert {(one["table"], column) for one in rows for column in one["found"]} == expected
+    assert len(rows) == len(expected)
+
+
+@pytest.mark.parametrize("table", ["orders", "order_lists"])
+def test_what_is_open_and_missing_in_sql_is_found_beside_an_archive(data: Path, table: str) -> None:
+    is_open = "is_open" if table == "order_lists" else "status = 'NEW'"
+    ((id_, seq),) = run(data, f"SELECT id, seq FROM {table} WHERE {is_open} LIMIT 1")
+    run(data, f"DELETE FROM {table} WHERE id = ?", id_)
+    (found,) = found_in(data)
+    assert (found["table"], found["where"], found["seq"], found["found"]) == (table, "sql", seq, None)
+
+
+@pytest.mark.parametrize(
+    "value", ["is_maker = 2", "market = 'x'", "fee_asset = 5000000000", "fee = 0.5", "fee = 'some'", "price = 9e30"]
+)
+def test_a_value_that_no_column_holds(data: Path, value: str) -> None:
+    ((seq, n, side),) = run(data, "SELECT seq, n, side FROM fills WHERE is_maker LIMIT 1 OFFSET 30")
+    run(data, f"UPDATE fills SET {value} WHERE seq = ? AND n = ? AND side = ?", seq, n, side)
+    found = found_in(data)
+    assert {(one["table"], one["where"], one["seq"]) for one in found} == {("fills", "sql", seq)}
+
+
 # --- in the archive
 
 
@@ -204,12 +217,11 @@ def test_a_missing_file(data: Path) -> None:
 
 
 def test_a_row_of_a_file_that_the_log_does_not_tell(data: Path) -> None:
-    """With checksum and counts as if it had been written so."""
     path = files_of(data, "trades")[0]
-    table = pq.ParquetFile(path).read().to_pylist()
+    table = rows_of(path)
     table[3]["price_units"] += 10_000
     removed = table.pop(5)
-    _write_again(data, path, table)
+    write_again(data, path, table)
     changed, missing = sorted(found_in(data), key=lambda one: one["found"] is None)
     assert changed["where"] == missing["where"] == "archive"
     assert changed["found"]["price_units"] - changed["expected"]["price_units"] == 10_000
@@ -218,26 +230,12 @@ def test_a_row_of_a_file_that_the_log_does_not_tell(data: Path) -> None:
 
 def test_a_row_twice_in_a_file(data: Path) -> None:
     path = files_of(data, "ledger")[0]
-    table = pq.ParquetFile(path).read().to_pylist()
-    _write_again(data, path, [*table, table[-1]])
+    table = rows_of(path)
+    write_again(data, path, [*table, table[-1]])
     found = found_in(data)
     assert [(one["table"], one["where"], one["expected"], one["found"]) for one in found] == [
         ("ledger", "archive", 1, 2)
     ]
-
-
-def _write_again(data: Path, path: Path, rows: list[dict[str, Any]]) -> None:
-    pq.write_table(pa.Table.from_pylist(rows, schema=pq.ParquetFile(path).schema_arrow), path)
-    name = str(path.relative_to(data / "archive"))
-    for manifest in (data / "archive/manifests").iterdir():
-        told = json.loads(manifest.read_text())
-        for part in told["tables"].values():
-            for file in part["files"]:
-                if file["path"] == name:
-                    content = path.read_bytes()
-                    part["rows"] += len(rows) - file["rows"]
-                    file |= {"rows": len(rows), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        manifest.write_text(json.dumps(told))
 
 
 # --- how it is told

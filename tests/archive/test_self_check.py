@@ -74,6 +74,7 @@ def test_what_is_right_is_not_complained_about(projected: Projected) -> None:
         ("fills", "DELETE FROM fills WHERE seq = (SELECT max(seq) FROM fills)"),
         ("balances", "UPDATE ledger SET amount = amount + 1 WHERE seq = (SELECT max(seq) FROM ledger)"),
         ("balances", "UPDATE ledger SET asset = 3 - asset WHERE seq = (SELECT max(seq) FROM ledger) AND n = 0"),
+        ("trades", "DELETE FROM trades WHERE seq > (SELECT max(seq) - 40 FROM trades)"),
         ("order_changes", "DELETE FROM order_changes WHERE seq = (SELECT max(seq) FROM order_changes)"),
     ],
 )
@@ -98,3 +99,34 @@ def test_what_is_wrong_is_found_once(
     for _ in range(3):
         assert projected.step() == 0
         projected.time += WINDOW_SECONDS
+
+
+IS_OPEN = "status IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED')"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"UPDATE orders SET status = 'CANCELED' WHERE {IS_OPEN}",
+        "UPDATE orders SET status = 'PARTIALLY_FILLED' WHERE status = 'NEW'",
+        "UPDATE orders SET status = 'NEW' WHERE status = 'FILLED'",
+        f"UPDATE orders SET left_qty = left_qty + 1 WHERE {IS_OPEN}",
+        f"UPDATE orders SET filled = filled + 1 WHERE {IS_OPEN}",
+        f"UPDATE orders SET filled_quote = filled_quote + 1 WHERE {IS_OPEN}",
+        f"DELETE FROM orders WHERE {IS_OPEN}",
+        "DELETE FROM orders WHERE id > (SELECT max(id) - 30 FROM orders)",
+    ],
+)
+def test_orders_that_are_not_what_they_are_in_the_core_are_found(
+    projected: Projected, damage: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(6):
+        assert projected.step() == 0
+    while projected.check._window is None:
+        assert projected.step() == 0
+    assert projected.step() == 0
+    projected.time += WINDOW_SECONDS
+    assert projected.step(damage) > 0
+    told = caplog.text + capsys.readouterr().out
+    assert "orders" in told
+    assert "stored" in told

@@ -182,6 +182,38 @@ def test_it_answers_what_the_engine_answers(tmp_path: Path) -> None:
     restarted.close()
 
 
+def test_open_orders_are_found_by_account_and_by_id(tmp_path: Path) -> None:
+    lived(tmp_path)
+    follower = follow(tmp_path)
+    rest(follower)
+    orders = follower.open_orders()
+    for account in (SELLER, BUYER):
+        own = [order for order in orders if order.accepted.account == account]
+        assert follower.open_orders_of(account, MARKET, len(orders)) == own
+        assert follower.open_orders_of(account, MARKET, 1) == own[:1]
+    assert follower.open_orders_of(BUYER, MARKET + 1, 1) == follower.open_orders_of(99, MARKET, 1) == []
+    ids = [order.accepted.order_id for order in orders]
+    assert len(ids) > 1
+    assert [follower.open_order(MARKET, id_) for id_ in ids] == orders
+    assert follower.open_order(MARKET, max(ids) + 1) is follower.open_order(MARKET + 1, ids[0]) is None
+
+
+def test_an_engine_has_the_clock_that_it_is_given(tmp_path: Path) -> None:
+    now_us = 1_800_000_000_000_000
+    engine = open_engine(tmp_path, clock_us=now_us)
+    set_up(engine)
+    times = []
+    for later in (now_us + 1, now_us + 86_400_000_000, now_us):
+        engine.set_clock(later)
+        buy(engine, 100, 100)
+        times += [result.time_us for result in wait_for(engine, 1)]
+    engine.close()
+    assert times == [now_us + 1, now_us + 86_400_000_000, now_us + 86_400_000_000], "the log's time never falls"
+    assert [result.time_us for result in rest(follow(tmp_path))] == [now_us] * SETUP + times
+    with pytest.raises(EngineError, match="the system's clock"):
+        open_engine(tmp_path).set_clock(now_us)
+
+
 def test_opened_at_every_seq_it_goes_on_from_there(tmp_path: Path) -> None:
     published = lived(tmp_path, 30, snapshot_every=9)
     assert list(tmp_path.glob("*.snap"))

@@ -38,8 +38,8 @@ RULES: dict[str, Any] = {
 Leg = tuple[int, int, int, int, int, int, str, int, int | None, int | None, Terms | None]
 
 
-def open_exchange(path: Path) -> Engine:
-    return Engine.open(str(path), segment_bytes=1 << 20, reserve_bytes=0, snapshot_every=1_000_000)
+def open_exchange(path: Path, *, clock_us: int | None = None) -> Engine:
+    return Engine.open(str(path), segment_bytes=1 << 20, reserve_bytes=0, snapshot_every=1_000_000, clock_us=clock_us)
 
 
 def results(engine: Engine, count: int) -> Iterator[Result]:

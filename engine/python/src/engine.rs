@@ -4,7 +4,8 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use tandem_core::command::{AmendOrder, CancelList, CancelReplace, Command, PlaceList};
 use tandem_core::types::{
     AccountId, AssetId, ListId, ListKind, MarketId, MarketStatus, OrderId, Price, Qty, ReplaceMode,
@@ -33,6 +34,8 @@ pub struct Engine {
     node: Node,
     recovery: Recovery,
     retention: Retention,
+    /// None: the system's.
+    clock: Option<Arc<AtomicU64>>,
     /// Dropped when the first events are polled: the orders would take as much memory as the book.
     start: Mutex<Option<EventsStart>>,
 }
@@ -59,7 +62,8 @@ impl Engine {
 impl Engine {
     #[staticmethod]
     #[pyo3(signature = (path, *, segment_bytes = 64 << 20, snapshot_every = 1_000_000, reserve_bytes = 16 << 20,
-        queue_limit = 65_536, replay_from = None, keep_log = true, hold_log = false))]
+        queue_limit = 65_536, replay_from = None, keep_log = true, hold_log = false,
+        clock_us = None))]
     #[allow(clippy::too_many_arguments)] // all but one named by the caller
     fn open(
         py: Python<'_>,
@@ -71,13 +75,14 @@ impl Engine {
         replay_from: Option<u64>,
         keep_log: bool,
         hold_log: bool,
+        clock_us: Option<u64>,
     ) -> PyResult<Py<Self>> {
         let keep = match (keep_log, hold_log) {
             (true, _) => Keep::Everything,
             (false, false) => Keep::UntilCovered,
             (false, true) => Keep::UntilReleased,
         };
-        let options = Options {
+        let mut options = Options {
             segment_bytes,
             snapshot_every,
             reserve_bytes,
@@ -86,11 +91,21 @@ impl Engine {
             replay_from,
             ..Options::default()
         };
+        let clock = clock_us.map(|now_us| Arc::new(AtomicU64::new(now_us)));
+        if let Some(clock) = clock.clone() {
+            options.clock = Box::new(move || clock.load(Ordering::Relaxed));
+        }
         let opened = py.detach(|| recovery::open(path, options)).map_err(|error| EngineError::new_err(error.0))?;
         let Opened { node, recovery, start, retention } = opened;
         let replica = Replica::new(node.shared_replica());
-        let engine = Self { node, recovery, retention, start: Mutex::new(Some(start)) };
+        let engine = Self { node, recovery, retention, clock, start: Mutex::new(Some(start)) };
         Py::new(py, PyClassInitializer::from(replica).add_subclass(engine))
+    }
+
+    fn set_clock(&self, now_us: u64) -> PyResult<()> {
+        let clock = self.clock.as_ref().ok_or_else(|| EngineError::new_err("it was opened with the system's clock"))?;
+        clock.store(now_us, Ordering::Relaxed);
+        Ok(())
     }
 
     fn recovery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use tandem_core::types::{AccountId, MarketId, OrderId};
 use tandem_node::follower::{self, Range};
 
 use crate::engine::EngineError;
@@ -49,6 +50,17 @@ impl Follower {
 
     fn open_orders(slf: &Bound<'_, Self>) -> Vec<OpenOrder> {
         read(slf, |core| core.open_orders().map(|order| OpenOrder::from(&order)).collect())
+    }
+
+    fn open_orders_of(slf: &Bound<'_, Self>, account: u32, market: u32, limit: usize) -> Vec<OpenOrder> {
+        let (account, market) = (AccountId(account), MarketId(market));
+        read(slf, |core| {
+            core.open_orders_of(account, market).take(limit).map(|order| OpenOrder::from(&order)).collect()
+        })
+    }
+
+    fn open_order(slf: &Bound<'_, Self>, market: u32, order: u64) -> Option<OpenOrder> {
+        read(slf, |core| core.open_order(MarketId(market), OrderId(order)).map(|order| OpenOrder::from(&order)))
     }
 
     fn open_lists(slf: &Bound<'_, Self>) -> Vec<OpenOrderList> {

@@ -1,140 +1,93 @@
-"""Holds what the log says against what is stored, row by row, in a DuckDB that keeps to its memory and uses the disk.
+"""Holds what the log says against what is stored, row by row, for the groups whose sums differ.
 
 Rows are compared by key and in every column of SQL; what ids are called is compared apart from this.
 """
 
-import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
-import duckdb
-import msgspec
 import pyarrow as pa
 
-from tandem.archive.manifest import File, Manifest, damage_of
+from tandem.archive.intake import (
+    SIDES,
+    UNKNOWN,
+    Difference,
+    Found,
+    Intake,
+    damaged,
+    listed,
+    stored_schema,
+)
+from tandem.archive.manifest import File, Manifest
 from tandem.archive.place import Place
-from tandem.archive.query import dataset_of
-from tandem.archive.tables import TABLES, UNITS, Row, Table
+from tandem.archive.sums import Suspects
+from tandem.archive.tables import TABLES, Row, Table
 from tandem.domain.intervals import DAY, INTERVALS
-from tandem.domain.trading import OPEN_STATUSES
-
-MEMORY = "1GB"
-SIDES = ("log", "sql", "archive")
-_ROWS_AT_ONCE = 50_000
-UNKNOWN = ("first_seq", "prevented_match_id", "is_routed")
-"""Columns of `orders` that a log which begins in the middle does not tell of orders that were open there."""
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """`expected` is what the log or the core says, `found` what is stored; None: nothing."""
+class Workbench(Intake):
+    """`add` rows to the sides, `load` the archive, then `compare`. What is no suspect is let go."""
 
-    table: str
-    where: str
-    """sql, archive, or core when the log's own rows do not fit it."""
-    key: dict[str, Any]
-    seq: int | None
-    expected: Any
-    found: Any
+    def __init__(self, found: Found, suspects: Suspects) -> None:
+        super().__init__(found)
+        self.tables = [TABLES[name] for name in suspects]
+        self._suspects = suspects
+        self._first_stored = "NULL"
+        """Seq of the oldest row of the ledger in SQL."""
 
-
-@dataclass(slots=True)
-class Found:
-    """The first differences of each kind, and how many there are."""
-
-    limit: int
-    listed: list[Difference] = field(default_factory=list)
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def add(self, difference: Difference) -> None:
-        kind = (difference.where, difference.table)
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        if self.counts[kind] <= self.limit:
-            self.listed.append(difference)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-
-class Workbench:
-    """`add` rows to the sides, `load` the archive, then `compare`."""
-
-    def __init__(self, found: Found) -> None:
-        self._found = found
-        self._rows: dict[tuple[str, str], list[Row]] = {}
-        self._days: list[int] = []
-        self.row_counts: dict[str, int] = dict.fromkeys(SIDES, 0)
-
-    def __enter__(self) -> Self:
-        with ExitStack() as opening:
-            scratch = opening.enter_context(tempfile.TemporaryDirectory(prefix="tandem-audit-"))
-            database = opening.enter_context(duckdb.connect(f"{scratch}/audit.duckdb"))
-            database.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
-            for side in SIDES:
-                database.execute(f"CREATE SCHEMA {side}")
-                for table in TABLES.values():
-                    database.register("empty", _stored_schema(table).empty_table())
-                    database.execute(f"CREATE TABLE {side}.{table.name} AS SELECT * FROM empty")
-            database.execute("CREATE TABLE missing (name VARCHAR, market_id INTEGER, day DATE)")
-            for kind in ("opening", "core"):
-                database.execute(f"CREATE TABLE {kind}_balances (account INTEGER, asset INTEGER, amount DECIMAL(38))")
-            self._database = database
-            self._closing = opening.pop_all()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._closing.close()
+    def _prepare(self) -> None:
+        run = self._database.execute
+        for side in SIDES:
+            run(f"CREATE SCHEMA {side}")
+            for table in TABLES.values():
+                self._database.register("empty", stored_schema(table).empty_table())
+                run(f"CREATE TABLE {side}.{table.name} AS SELECT * FROM empty")
+        run("CREATE TABLE missing (name VARCHAR, market_id INTEGER, day DATE)")
+        run("CREATE TABLE suspects (name VARCHAR, day INTEGER, part TINYINT, range BIGINT)")
+        rows = [{"name": name, **group._asdict()} for name, groups in self._suspects.items() for group in groups]
+        self._database.register("incoming", pa.Table.from_pylist(rows, _SUSPECT))
+        run("INSERT INTO suspects SELECT * FROM incoming")
 
     # --- the sides
 
-    def add(self, side: str, name: str, rows: Sequence[Row]) -> None:
-        waiting = self._rows.setdefault((side, name), [])
-        waiting += rows
-        if len(waiting) >= _ROWS_AT_ONCE:
-            self._flush(side, name)
+    def _take(self, side: str, table: Table) -> None:
+        if side == "sql" and table.name == "ledger":
+            self._note_first()
+        day, part, range_ = self._group(table)
+        columns = ", ".join(f'"{name}"' for name in stored_schema(table).names)
+        self._database.execute(
+            f"INSERT INTO {side}.{table.name} SELECT {columns} FROM"
+            f" (SELECT *, {day} AS its_day, {part} AS its_part, {range_} AS its_range FROM incoming"
+            f" WHERE {self._is_told(side, table)})"
+            f" SEMI JOIN (FROM suspects WHERE name = '{table.name}') s ON its_part = s.part"
+            " AND its_day IS NOT DISTINCT FROM s.day AND its_range IS NOT DISTINCT FROM s.range"
+        )
 
-    def flush(self) -> None:
-        for side, name in list(self._rows):
-            self._flush(side, name)
+    def _note_first(self) -> None:
+        ((seq,),) = self._database.execute(f"SELECT least(min(seq), {self._first_stored}) FROM incoming").fetchall()
+        self._first_stored = str(seq)
 
-    def _flush(self, side: str, name: str) -> None:
-        rows = self._rows.pop((side, name))
-        if rows:
-            table = TABLES[name]
-            batch = table.bare_batch(rows)
-            days: list[int | None] = table.days(rows) if side == "log" else [None] * len(rows)
-            self._insert(side, table, batch, pa.array(days, pa.int32()).cast(pa.date32()))
+    def _refuse(self, table: Table, rows: Sequence[Row]) -> None:
+        """The sums have told of them."""
 
-    def _insert(self, side: str, table: Table, batch: pa.RecordBatch, days: pa.Array) -> None:
-        incoming = pa.Table.from_arrays([*batch.columns, days], schema=_stored_schema(table))
-        self._database.register("incoming", incoming)
-        self._database.execute(f"INSERT INTO {side}.{table.name} SELECT * FROM incoming")
-        self.row_counts[side] += batch.num_rows
-
-    def load(self, place: Place, manifests: Iterable[Manifest]) -> None:
+    def load(self, place: Place, manifest: Manifest, table: Table) -> None:
         """Where a file is damaged its table's day is told, and not asked for."""
-        for manifest in manifests:
-            self._days.append(manifest.start_us // DAY)
-            for name, part in manifest.tables.items():
-                folders: dict[str, list[File]] = {}
-                for file in part.files:
-                    folders.setdefault(file.path.rpartition("/")[0], []).append(file)
-                for folder, files in folders.items():
-                    damaged = [file for file in files if self._is_damaged(place, manifest, name, file)]
-                    if damaged:
-                        self._leave_out(manifest, name, folder)
-                    else:
-                        self._load(place, TABLES[name], files)
-
-    def _is_damaged(self, place: Place, manifest: Manifest, name: str, file: File) -> bool:
-        damage = damage_of(place, file)
-        if damage:
-            expected = {"rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
-            self._tell(name, "archive", {"file": file.path}, manifest.last_seq, expected, damage)
-        return bool(damage)
+        day = manifest.start_us // DAY
+        if all(group.day != day for group in self._suspects[table.name]):
+            return
+        folders: dict[str, list[File]] = {}
+        for file in manifest.tables[table.name].files:
+            folders.setdefault(file.path.rpartition("/")[0], []).append(file)
+        for folder, files in folders.items():
+            harm = list(damaged(place, files))
+            for file, damage in harm:
+                expected = {"rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+                self._tell(table.name, "archive", {"file": file.path}, manifest.last_seq, expected, damage)
+            if harm:
+                self._leave_out(manifest, table.name, folder)
+            else:
+                self._load(place, table, files)
 
     def _leave_out(self, manifest: Manifest, name: str, folder: str) -> None:
         ids = [one.id for one in manifest.names.markets.values() if f"/market={quote(one.symbol, safe='')}/" in folder]
@@ -142,51 +95,14 @@ class Workbench:
             "INSERT INTO missing VALUES (?, ?, ?)", [name, ids[0] if ids else None, manifest.day.isoformat()]
         )
 
-    def _load(self, place: Place, table: Table, files: Sequence[File]) -> None:
-        columns = ", ".join(f'"{name}"' for name in _stored_schema(table).names)
-        self._database.register("incoming", dataset_of(place, table, [file.path for file in files]))
-        self._database.execute(f"INSERT INTO archive.{table.name} SELECT {columns} FROM incoming")
-        self.row_counts["archive"] += sum(file.rows for file in files)
-
-    def add_balances(self, kind: str, rows: Sequence[tuple[int, int, int]]) -> None:
-        """Of the core, as (account, asset, amount): `opening`, where the log begins, or `core`, where it ends."""
-        if rows:
-            accounts, assets, amounts = zip(*rows, strict=True)
-            columns = [pa.array(accounts, pa.int32()), pa.array(assets, pa.int32()), pa.array(amounts, UNITS)]
-            self._database.register("incoming", pa.Table.from_arrays(columns, names=["account", "asset", "amount"]))
-            self._database.execute(f"INSERT INTO {kind}_balances SELECT * FROM incoming")
-
-    def forget(self, seq: int, time_us: int) -> None:
-        """Compares nothing that a log which begins after `seq` does not tell: what ended before, and candles and days
-        that it tells a part of."""
-        self.flush()
-        is_open = ", ".join(f"'{status}'" for status in OPEN_STATUSES)
-        for side in SIDES:
-            for name in TABLES:
-                ended = f" AND status NOT IN ({is_open})" if name == "orders" else ""
-                if side != "log":
-                    self._database.execute(f"DELETE FROM {side}.{name} WHERE seq <= {seq}{ended}")
-            self._database.execute(f"DELETE FROM {side}.candles WHERE open_us <= {time_us}")
-            self._database.execute(f"DELETE FROM {side}.daily WHERE day_us <= {time_us}")
-
-    def next_aggregate(self, market: int, seq: int) -> int:
-        """The number of the first stored trade after `seq`; 0: there is none."""
-        self.flush()
-        trades = "(SELECT * FROM sql.trades UNION ALL SELECT * FROM archive.trades)"
-        (number,) = self._database.execute(
-            f"SELECT arg_min(aggregate_id, trade_id) FROM {trades} WHERE market_id = {market} AND seq > {seq}"
-        ).fetchall()[0]
-        return number or 0
-
     # --- comparing
 
     def compare(self, archived_us: int) -> None:
         """`archived_us`: rows of days before may be in the archive only."""
-        self.flush()
-        archived = ", ".join(map(str, self._days)) or "NULL"
-        for table in TABLES.values():
+        archived = ", ".join(map(str, self.days)) or "NULL"
+        for table in self.tables:
             is_gone = f"l.day < DATE '1970-01-01' + {archived_us // DAY} AND {_number('l.day')} IN ({archived})"
-            left_sql = f"({is_gone} AND {_prunable(table)})"
+            left_sql = f"coalesce({is_gone} AND {_prunable(table)}, false)"
             self._compare(table, "sql", f"SELECT * FROM log.{table.name}", left_sql)
             is_expected = f"{_number('day')} IN ({archived}) AND {_archivable(table)}"
             self._compare(table, "archive", f"SELECT * FROM log.{table.name} l WHERE {is_expected}", "false")
@@ -195,7 +111,7 @@ class Workbench:
     def _compare(self, table: Table, side: str, expected: str, excused: str) -> None:
         """`excused`: what may be missing where it is looked for."""
         key = [table.file_name(name) for name in table.key]
-        names = table.bare_schema().names
+        names = (table.bare_schema() if side == "sql" else stored_schema(table)).names
         rest = [name for name in names if name not in key]
         join = " AND ".join(f'l."{name}" = s."{name}"' for name in key)
         changed = " OR ".join(_differs(table, name) for name in rest)
@@ -234,40 +150,28 @@ class Workbench:
         for *values, seq, count in doubles.fetchall():
             self._tell(table.name, "archive", dict(zip(key, values, strict=True)), seq, 1, count)
 
-    def compare_balances(self) -> None:
-        """The core against the sums of the ledger, that of the log and that which is stored."""
-        first = "coalesce((SELECT min(seq) FROM sql.ledger), 9223372036854775807)"
-        stored = f"SELECT * FROM sql.ledger UNION ALL SELECT * FROM archive.ledger WHERE seq < {first}"
-        for where, ledger in (("core", "SELECT * FROM log.ledger"), ("stored", stored)):
-            differing = self._database.execute(_BALANCES.format(ledger=ledger))
-            for account, asset, core, summed in differing.fetchall():
-                self._tell("balances", where, {"account": account, "asset": asset}, None, int(core), int(summed))
+    def misplaced_funds(self) -> dict[tuple[int, int], int]:
+        """By account and asset: by how much the stored ledger sums up to something else than the log's."""
+        rows = self._database.execute(_BALANCES.format(first=self._first_stored)).fetchall()
+        return {(account, asset): int(amount) for account, asset, amount in rows}
 
     def _tell(self, table: str, where: str, key: dict[str, Any], seq: int | None, expected: Any, found: Any) -> None:
         self._found.add(Difference(table=table, where=where, key=key, seq=seq, expected=expected, found=found))
 
 
+_SUSPECT = pa.schema([("name", pa.string()), ("day", pa.int32()), ("part", pa.int8()), ("range", pa.int64())])
 _BALANCES = """
-WITH ledger AS ({ledger}),
-moves AS (
-  SELECT *, coalesce(amount_units::HUGEINT, json_extract_string(wide, '$.amount')::HUGEINT) AS amount FROM ledger
-),
-sums AS (
-  SELECT account, asset, sum(amount) AS amount FROM (
-    SELECT credit_account AS account, asset, amount FROM moves
-    UNION ALL SELECT debit_account, asset, -amount FROM moves
-    UNION ALL SELECT account, asset, amount::HUGEINT FROM opening_balances
-  ) GROUP BY ALL
+WITH moves AS (
+  SELECT *, coalesce(amount_units::HUGEINT, json_extract_string(wide, '$.amount')::HUGEINT) AS amount
+  FROM (SELECT *, 1 AS sign FROM sql.ledger
+        UNION ALL SELECT *, 1 FROM archive.ledger WHERE seq < coalesce({first}, 9223372036854775807)
+        UNION ALL SELECT *, -1 FROM log.ledger)
 )
-SELECT coalesce(c.account, s.account), coalesce(c.asset, s.asset), coalesce(c.amount, 0), coalesce(s.amount, 0)
-FROM core_balances c FULL JOIN sums s ON c.account = s.account AND c.asset = s.asset
-WHERE coalesce(c.amount, 0) <> coalesce(s.amount, 0) AND coalesce(s.account, 0) >= 0
-ORDER BY ALL
+SELECT account, asset, sum(amount) AS amount FROM (
+  SELECT credit_account AS account, asset, sign * amount AS amount FROM moves
+  UNION ALL SELECT debit_account, asset, -sign * amount FROM moves
+) WHERE account >= 0 GROUP BY ALL HAVING sum(amount) <> 0 ORDER BY ALL
 """
-
-
-def _stored_schema(table: Table) -> pa.Schema:
-    return table.bare_schema().append(pa.field("day", pa.date32()))
 
 
 def _differs(table: Table, name: str) -> str:
@@ -285,7 +189,7 @@ def _number(day: str) -> str:
 
 def _prunable(table: Table) -> str:
     if table.name == "candles":
-        return f"l.interval IN ({_listed(name for name, one in INTERVALS.items() if 0 < one.us < DAY)})"
+        return f"l.interval IN ({listed(name for name, one in INTERVALS.items() if 0 < one.us < DAY)})"
     return "false" if table.name == "daily" else "true"
 
 
@@ -293,7 +197,3 @@ def _archivable(table: Table) -> str:
     market = "m.market_id = l.market_id" if table.has_market else "true"
     is_whole = f"NOT EXISTS (FROM missing m WHERE m.name = '{table.name}' AND m.day = l.day AND {market})"
     return f"{is_whole} AND l.interval <> '1s'" if table.name == "candles" else is_whole
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

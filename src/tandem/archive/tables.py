@@ -155,17 +155,28 @@ class Table:
 
 
 def _array(name: str, values: Sequence[Any], type_: pa.DataType, wide: dict[int, dict[str, str]]) -> pa.Array:
-    try:
+    if type_ == pa.bool_():
+        return _flags(values)
+    if type_ != UNITS:
         return pa.array(values, type_)
-    except pa.ArrowInvalid:
-        if type_ != UNITS:
-            raise
-    fitting = list(values)
-    for row, value in enumerate(values):
+    try:
+        return pa.array(values, pa.int64()).cast(UNITS)
+    except (pa.ArrowException, OverflowError):
+        pass
+    whole = [value if isinstance(value, int) else int(str(value)) for value in values]
+    fitting: list[int | None] = list(whole)
+    for row, value in enumerate(whole):
         if not -LARGEST_UNITS <= value <= LARGEST_UNITS:
             wide.setdefault(row, {})[name] = str(value)
             fitting[row] = None
-    return pa.array(fitting, type_)
+    return pa.array(fitting, UNITS)
+
+
+def _flags(values: Sequence[Any]) -> pa.Array:
+    """Of what SQLite has for them, too."""
+    if set(values) - {0, 1}:
+        raise pa.ArrowInvalid("a flag is 0 or 1")
+    return pa.array(map(bool, values), pa.bool_(), size=len(values))
 
 
 def _tables(*tables: Table) -> dict[str, Table]:

@@ -149,8 +149,20 @@ class Exporter:
         yield from self._stream(_by_key(select(source), source).where(*_after(source, seq, time_us)))
 
     def rows(self, table: str) -> Iterator[Chunk]:
-        """All of them, in no order."""
-        yield from self._stream(select(schema.metadata.tables[table]))
+        """All of them, in no order. Of SQLite as they are there: flags are numbers, and amounts of more than 64 bits
+        text."""
+        query = select(schema.metadata.tables[table])
+        if self._url.get_backend_name() == "sqlite":
+            yield from self._bare_rows(query)
+        else:
+            yield from self._stream(query)
+
+    def _bare_rows(self, query: Select[Any]) -> Iterator[Chunk]:
+        with self._asking() as connection:
+            driver: Any = connection.connection.driver_connection
+            cursor = driver.execute(str(query.compile(connection)))
+            while chunk := cursor.fetchmany(CHUNK):
+                yield chunk
 
     def _queries_of(self, table: str, period: Period) -> Iterator[Select[Any]]:
         source = schema.metadata.tables[table]

@@ -4,6 +4,7 @@ In memory is only what is open: orders, lists, and the candles and day of each m
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import astuple
@@ -11,14 +12,14 @@ from msgspec.structs import astuple
 from tandem.domain.intervals import DAY
 from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
-from tandem.history.fold import Fold
+from tandem.history.fold import NEW, PARTIALLY_FILLED, PENDING, PENDING_NEW, Fold
 from tandem.history.rows import FIXED, ORDER, CandleRow, DayRow, LiveOrder, Values
 from tandem.platform.engine import Follower, OpenOrder, OrderExtra
 
 AT_ONCE = 8192
 _ORDER_AT = {name: index for index, name in enumerate(ORDER)}
 _COLUMNS = {name: table.columns.keys() for name, table in schema.metadata.tables.items()}
-_AS_IN_SQL = [_ORDER_AT[name] for name in _COLUMNS["orders"]]
+_AS_IN_SQL: Callable[[Values], Values] = itemgetter(*(_ORDER_AT[name] for name in _COLUMNS["orders"]))
 _STATUS = _COLUMNS["orders"].index("status")
 _IS_OPEN = _COLUMNS["order_lists"].index("is_open")
 _UNKNOWN_SEQ = -1
@@ -79,7 +80,7 @@ class Retelling:
             yield from self._keep_or_end(self._fixed[_first_int(live)] + live)
 
     def _keep_or_end(self, row: Values) -> Iterator[Values]:
-        told = tuple(row[index] for index in _AS_IN_SQL)
+        told = _AS_IN_SQL(row)
         order_id = _first_int(told)
         if told[_STATUS] in OPEN_STATUSES:
             self._orders[order_id] = told
@@ -142,7 +143,6 @@ def _fixed_of(order: OpenOrder) -> Values:
 
 def _live_of(order: OpenOrder) -> LiveOrder:
     accepted, extra = order.accepted, order.accepted.extra or OrderExtra()
-    status = "PARTIALLY_FILLED" if order.filled else "PENDING_NEW" if extra.state == 2 else "NEW"
     return LiveOrder(
         id=accepted.order_id,
         accepted_us=order.accepted_us,
@@ -154,7 +154,7 @@ def _live_of(order: OpenOrder) -> LiveOrder:
         client_id=accepted.client_order_id,
         cancel_id="",
         state=extra.state,
-        status=status,
+        status=status_of(order),
         expiry_reason="",
         left_qty=order.left,
         filled=order.filled,
@@ -171,9 +171,14 @@ def _live_of(order: OpenOrder) -> LiveOrder:
     )
 
 
+def status_of(order: OpenOrder) -> str:
+    if order.filled:
+        return PARTIALLY_FILLED
+    return PENDING_NEW if (order.accepted.extra or OrderExtra()).state == PENDING else NEW
+
+
 def _row_of(order: OpenOrder) -> Values:
-    row = _fixed_of(order) + astuple(_live_of(order))
-    return tuple(row[index] for index in _AS_IN_SQL)
+    return _AS_IN_SQL(_fixed_of(order) + astuple(_live_of(order)))
 
 
 def _id_of(row: Values) -> int:

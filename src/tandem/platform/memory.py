@@ -7,6 +7,8 @@ trading, for nothing, since orders and trades form no cycles.
 import asyncio
 import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tandem.platform.telemetry import log
 
@@ -37,3 +39,16 @@ async def collect_rarely() -> None:
         begin = time.perf_counter()
         found = gc.collect()
         log(__name__).debug("collected", objects=found, ms=round((time.perf_counter() - begin) * 1e3, 1))
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """For work that makes many rows and no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
