@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.engine import URL
 
 from tandem.history.database import HistoryUnusable, database_url, migrate, open_engine
@@ -59,6 +59,34 @@ def test_an_upgraded_empty_database_has_the_tables_of_the_code(twins: Twins) -> 
     if twins.first.get_backend_name() == "postgresql":
         partitioned = {name: found["by"] for name, found in upgraded.items() if found["by"]}
         assert partitioned == {name: f"RANGE ({time})" for name, time in PARTITIONED.items()}
+
+
+def test_rows_of_an_older_version_stay(twins: Twins) -> None:
+    engine = open_engine(twins.first)
+    migrate(engine, "0001")
+    now = month_of(0)
+    with engine.begin() as connection:
+        for table in (metadata.tables["orders"], metadata.tables["fills"]):
+            if twins.first.get_backend_name() == "postgresql":
+                connection.execute(text(partition_of(table.name, now)))
+            for number in range(3):
+                row = {column.name: _value_for(column, number) for column in table.columns}
+                connection.execute(insert(table).values(row))
+    before = _rows(engine)
+    migrate(engine)
+    assert _rows(engine) == before
+    assert [len(rows) for rows in before] == [3, 3]
+    engine.dispose()
+
+
+def _value_for(column: Any, number: int) -> Any:
+    return {str: str(number), bool: False}.get(column.type.python_type, number)
+
+
+def _rows(engine: Any) -> list[list[Any]]:
+    with engine.begin() as connection:
+        tables = (metadata.tables["orders"], metadata.tables["fills"])
+        return [sorted(connection.execute(select(table)).all(), key=str) for table in tables]
 
 
 def test_a_downgrade_leaves_nothing(twins: Twins) -> None:

@@ -251,7 +251,8 @@ def _is_in(seq: Column[Any], period: Period) -> ColumnElement[bool]:
 
 
 def _by_key(query: Select[Any], source: Table) -> Select[Any]:
-    return query.order_by(*source.primary_key.columns)
+    names = schema.RISING.get(source.name) or source.primary_key.columns.keys()
+    return query.order_by(*(source.c[name] for name in names))
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:

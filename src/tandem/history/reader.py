@@ -114,6 +114,11 @@ class Reader:
         query = select(orders).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
         return self._ask(lambda connection: fetch(connection, query))
 
+    def client_ids(self, order_ids: Sequence[int]) -> Answer:
+        """Rows: id, client_id."""
+        query = select(orders.c.id, orders.c.client_id).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
+        return self._ask(lambda connection: fetch(connection, query))
+
     def order_by_client_id(self, account: int, market: int, client_id: str) -> Answer:
         """The newest that has this id, or the newest whose cancel has it: the one that changed last."""
         queries = (
@@ -157,7 +162,7 @@ class Reader:
 
     def fills(self, account: int, market: int, wanted: Range) -> Answer:
         """Trades; the ids of `wanted` are theirs."""
-        query = _fills_of(account, market).where(_IS_TRADE)
+        query = _fills_of(account, market).where(fills.c.allocation_id == -1)
         lookup = select(trades.c.time_us).where(trades.c.market == market)
 
         def question(connection: Connection) -> Rows:

@@ -5,8 +5,10 @@ microseconds, enums the engine's numbers (`tandem.domain.trading`). `position` h
 is told, written in the same transaction.
 
 What grows with time is partitioned by month of its time column on PostgreSQL, which wants that column in the primary
-key; on SQLite these tables are trees on the primary key, which rises with the log. Ids and times of one market rise
-together, so one index by time serves questions by id too. An index that no query needs is a fifth of the speed.
+key; on SQLite these tables are trees on the primary key. What an account asks for by the page, its orders and fills of
+a market, lies there together: a page of 500 is twenty blocks and not 500. The others rise with the log. Ids and times
+of one market rise together, so one order by time serves questions by id too. An index that no query needs is a fifth
+of the speed.
 
 `migrations/` makes the tables; a test holds both to be the same.
 """
@@ -47,6 +49,8 @@ PARTITIONED = {
     "transfers": "time_us",
 }
 """Table name to the time column that PostgreSQL partitions it by."""
+RISING = {"orders": ("id",), "fills": ("seq", "n", "side")}
+"""What rises with the log in tables whose primary key does not."""
 
 
 class Units(TypeDecorator[int]):
@@ -177,8 +181,8 @@ orders = Table(
     _key("working_us"),  # -1: not yet
     _key("updated_us"),
     _key("seq"),
-    PrimaryKeyConstraint("id", "accepted_us", name="orders_pk"),
-    Index("orders_by_time", "account", "market", "accepted_us", "id"),
+    PrimaryKeyConstraint("account", "market", "accepted_us", "id", name="orders_pk"),
+    Index("orders_by_id", "id", "accepted_us", unique=True),
     Index("orders_by_client", text(ACCEPTED_DAY), "account", "market", "client_id", "id"),
     Index("orders_by_cancel", text(ACCEPTED_DAY), "account", "market", "cancel_id", "id", **_only(CANCELED)),
     comment="Every order as it is now.",
@@ -228,11 +232,10 @@ fills = Table(
     _int("fee_asset"),
     _int("maker_market"),  # of an allocation: where it came from; else as market
     _key("maker_trade_id"),
-    PrimaryKeyConstraint("seq", "n", "side", "time_us", name="fills_pk"),
     # Who trades with himself has two rows of one trade.
-    Index("fills_by_time", "account", "market", "time_us", "trade_id", "is_maker", **_only(IS_TRADE)),
+    PrimaryKeyConstraint(*("account", "market", "allocation_id", "time_us", "trade_id", "is_maker"), name="fills_pk"),
+    Index("fills_by_seq", "seq", "n", "side", "time_us", unique=True),
     Index("allocations_by_time", "account", "market", "time_us", "allocation_id", **_only(IS_ALLOCATION)),
-    Index("allocations_by_id", "account", "market", "allocation_id", **_only(IS_ALLOCATION)),
     Index("fills_by_order", "order_id", "trade_id", **_only(IS_TRADE)),
     Index("allocations_by_order", "order_id", "allocation_id", **_only(IS_ALLOCATION)),
     comment="One side of a trade each; of a routed order its allocations.",

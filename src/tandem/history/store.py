@@ -222,7 +222,8 @@ LIVE_NAMES = LiveOrder.__struct_fields__
 _NUMBERS = {name: number for number, name in enumerate(LIVE_NAMES, 1)}
 _ADD = {table: _added(table) for table in APPENDED}
 _REPLACE = {table: _added(table, "REPLACE") for table in REPLACED}
+_KEY = schema.orders.primary_key.columns.keys()
 _CHANGE = (
     f"UPDATE orders SET {', '.join(f'{name} = ?{_NUMBERS[name]}' for name in CHANGING)}"
-    f" WHERE id = ?{_NUMBERS['id']} AND accepted_us = ?{_NUMBERS['accepted_us']}"
+    f" WHERE {' AND '.join(f'{name} = ?{_NUMBERS[name]}' for name in _KEY)}"
 )
