@@ -45,6 +45,9 @@ def say(text: str) -> None:
 class Running(Exchange):
     """A real `tandem serve` on a directory that the generator made."""
 
+    # No views were ever saved there: all of the log is told to them once.
+    START_SECONDS = 1200
+
     def __init__(self, folder: Path, data: Path, history: str) -> None:
         self.data = data
         config = folder / "tandem.toml"

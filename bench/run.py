@@ -77,8 +77,10 @@ stream_messages_per_second = 0
         full = [str(TANDEM), *command, "--data", str(self.data)]
         return subprocess.run(full, stdout=subprocess.PIPE, check=True, text=True).stdout
 
+    START_SECONDS = 20
+
     def _wait(self) -> str:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + self.START_SECONDS
         while time.monotonic() < deadline:
             try:
                 url = json.loads((self.data / "operator.json").read_text())["exchange"]
