@@ -23,9 +23,11 @@ FILE = "history.db"
 PAGE_BYTES = 8192
 CACHE_KIB = 128 * 1024
 READER_CACHE_KIB = 16 * 1024
-CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 1024, 16384
+CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 1024, 65536
 """How much the write-ahead log gathers before it is brought into the file, which syncs twice: little where orders
 wait for the same disk, much while the projection is behind."""
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""What of the write-ahead log's file stays."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_FOR_ONE = Lock()
 """Thread."""
@@ -90,6 +92,7 @@ def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     run("PRAGMA synchronous = NORMAL")
     run(f"PRAGMA cache_size = -{CACHE_KIB}")
     run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    run(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     run("PRAGMA trusted_schema = OFF")
 
 

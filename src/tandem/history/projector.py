@@ -21,7 +21,7 @@ from tandem.history.store import Names, Store, drop_history, open_store
 from tandem.platform.engine import EngineError, Follower
 from tandem.platform.telemetry import log
 
-AT_ONCE = 32768
+AT_ONCE = 65536
 """Commands in one transaction when the projection is behind. The more they are, the fewer pages of the indexes are
 written more than once."""
 POLL_MS = 50
