@@ -112,7 +112,7 @@ class TradingPast:
     def _named(self, lists: Answer) -> Answer:
         """Each row with the ids of its orders and the names of those: empty when they have left SQL for the archive."""
         members = [[int(id) for id in row.orders.split(",")] for row in lists.rows]
-        orders = self._reader.client_ids([id for ids in members for id in ids]).rows if members else []
+        orders = self._reader.list_members([row.id for row in lists.rows]).rows if members else []
         names = {row.id: row.client_id for row in orders}
         return lists._replace(
             rows=[(row, ids, [names.get(id, "") for id in ids]) for row, ids in zip(lists.rows, members, strict=True)]

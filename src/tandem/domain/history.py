@@ -4,7 +4,7 @@ Memory is right about whatever it has; SQL has everything up to its position. So
 position is past all that memory has let go.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -27,9 +27,11 @@ class Need(NamedTuple):
         return seq >= self.newest_seq or (seq >= self.seq and time_us > self.time_us)
 
 
-def merged(known: Iterable[T], past: Iterable[T], key: Callable[[T], Any], limit: int, *, from_start: bool) -> list[T]:
+def merged(known: list[T], past: list[T], key: Callable[[T], Any], limit: int, *, from_start: bool) -> list[T]:
     """The first `limit` rows, or the last, of two pages that were chosen by the same conditions; rising by `key`. Where
     both have a row, `known` is right."""
+    if not known:
+        return past
     rows = {key(row): row for row in past}
     rows.update((key(row), row) for row in known)
     keys = sorted(rows)
