@@ -83,6 +83,9 @@ def test_balances_and_orders_that_differ_are_named(start: Path, tmp_path: Path) 
     text = diff(*copies).stdout
     assert "open orders that differ: 1\n" in text
     assert "accounts that differ: 1\n" in text
+    (line,) = (line for line in text.splitlines() if line.startswith(f"  {SELLER}: "))
+    assert "'locked': " in line
+    assert "name" not in line
 
 
 def test_two_exchanges_are_two_even_when_they_did_the_same(start: Path, tmp_path: Path) -> None:

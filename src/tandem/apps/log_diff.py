@@ -130,6 +130,15 @@ def as_text(found: dict[str, Any]) -> Iterator[str]:
     for part, rows in found["state"].items():
         yield f"{part.replace('_', ' ')} that differ: {len(rows)}"
         for row in rows[:SHOWN]:
-            yield f"  {next(iter(row.values()))}: {row['a']} and {row['b']}"
+            of_a, of_b = _unequal(row["a"], row["b"])
+            yield f"  {next(iter(row.values()))}: {of_a} and {of_b}"
         if len(rows) > SHOWN:
             yield "  ... --json shows all"
+
+
+def _unequal(a: Any, b: Any) -> tuple[Any, Any]:
+    """Only what is not the same in both; all of it when one has nothing."""
+    if not isinstance(a, dict) or not isinstance(b, dict):
+        return a, b
+    pairs = {key: _unequal(a.get(key), b.get(key)) for key in [*a, *b] if a.get(key) != b.get(key)}
+    return {key: of_a for key, (of_a, _) in pairs.items()}, {key: of_b for key, (_, of_b) in pairs.items()}
