@@ -26,6 +26,7 @@ class Projection:
         )
         self._engine = engine
         self._now_us = now_us
+        self._begun_us = now_us()
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._earlier = Status()
@@ -57,9 +58,7 @@ class Projection:
         return {
             "history_seq": lambda: self.status.seq,
             "history_lag_commands": self._lag_commands,
-            "history_lag_seconds": lambda: (
-                max(0, self._now_us() - self.status.time_us) / 1e6 if self._lag_commands() else 0.0
-            ),
+            "history_lag_seconds": self._lag_seconds,
             "history_rows": lambda: self._earlier.rows + self.status.rows,
             "history_errors": lambda: self._earlier.errors + self.status.errors,
             "history_restarts": lambda: self.restarts,
@@ -72,6 +71,11 @@ class Projection:
 
     def _lag_commands(self) -> int:
         return max(0, self._engine.digest()[0] - self.status.seq)
+
+    def _lag_seconds(self) -> float:
+        """Since we began as long as it is not known how far the history has come."""
+        known_us = self.status.time_us or self._begun_us
+        return max(0, self._now_us() - known_us) / 1e6 if self._lag_commands() else 0.0
 
     async def _supervise(self) -> None:
         pause = FIRST_PAUSE_SECONDS
