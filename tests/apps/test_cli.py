@@ -30,6 +30,22 @@ def test_an_empty_log_is_fine_and_has_no_records(tmp_path: Path) -> None:
     assert tandem("inspect", str(tmp_path)).stderr == f"tandem: {tmp_path} holds no record from 1 on\n"
 
 
+def test_a_history_is_told_of_an_exchange_only(tmp_path: Path) -> None:
+    told = tandem("project", str(tmp_path), "--once", "--rebuild")
+    assert (told.exit_code, told.stderr) == (1, f"tandem: {tmp_path} holds no log of an exchange\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_telling_once_ends_at_a_database_that_is_not_there(tmp_path: Path) -> None:
+    Engine.open(str(tmp_path), segment_bytes=1 << 20).close()
+    options = ("--once", "--database", f"postgresql://x@/y?host={tmp_path}")
+    # In a process of its own: the command takes the signals.
+    command = [sys.executable, "-c", "from tandem.apps.cli import main; main()", "project", str(tmp_path), *options]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "\ntandem: postgresql+psycopg://x@/y" in told.stderr
+
+
 def test_an_exchange_is_not_made_among_other_peoples_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("important")
     told = tandem("serve", "--data", str(tmp_path), "--port", "0")

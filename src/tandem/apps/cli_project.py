@@ -6,6 +6,7 @@ import click
 
 from tandem.apps.cli_operator import Examples, fail, show
 from tandem.domain.errors import Fault
+from tandem.platform.engine import EngineError
 
 
 @click.command(
@@ -18,7 +19,7 @@ from tandem.domain.errors import Fault
 )
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--database", default="", help="URL of the database.  [default: history.db in DIRECTORY]")
-@click.option("--once", is_flag=True, help="End at the end of the log instead of following it.")
+@click.option("--once", is_flag=True, help="End at the end of the log, or at the first fault.")
 @click.option("--rebuild", is_flag=True, help="Drop the history first and begin at the first command.")
 def project(directory: Path, database: str, once: bool, rebuild: bool) -> None:
     """Tell the log of DIRECTORY into SQL, from where that was left.
@@ -32,6 +33,6 @@ def project(directory: Path, database: str, once: bool, rebuild: bool) -> None:
     configure_logging("auto", "info")
     try:
         status = run(directory, database, once=once, rebuild=rebuild)
-    except Fault as error:
+    except (Fault, EngineError, OSError) as error:
         fail(str(error))
     show({"seq": status.seq, "rows": status.rows, "errors": status.errors})

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from tandem.history.database import database_url
+from tandem.history.database import HistoryUnusable, database_url
 from tandem.history.projector import Projector, Status, WrongExchange
 from tandem.platform import memory
+from tandem.platform.log_files import segments
 from tandem.platform.telemetry import configure_logging, log
 
 NICE = 5
@@ -33,8 +34,20 @@ class Task(msgspec.Struct, frozen=True):
 
 
 def project(data: Path, database: str, *, once: bool, rebuild: bool) -> Status:
-    """Until SIGINT or SIGTERM, or with `once` to the end of the log. Raises HistoryUnusable."""
-    projector = Projector(data, database_url(database, data))
+    """Until SIGINT or SIGTERM, or with `once` to the end of the log or the first fault. Raises LogUnreadable and
+    HistoryUnusable."""
+    first_seq = segments(data)[0].first_seq
+    if rebuild and first_seq > 1:
+        raise HistoryUnusable(
+            f"the log of {data} begins at seq {first_seq}: what was before cannot be told again, so nothing is dropped"
+        )
+
+    def end_at_a_fault(status: Status) -> None:
+        # Nobody watches a command that tries again for ever; the next run goes on where this one ended.
+        if once and status.error:
+            projector.stop.set()
+
+    projector = Projector(data, database_url(database, data), end_at_a_fault)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: projector.stop.set())
     if rebuild:
@@ -43,6 +56,8 @@ def project(data: Path, database: str, *, once: bool, rebuild: bool) -> Status:
         projector.finish.set()
     memory.keep_still()
     projector.run()
+    if once and projector.status.error:
+        raise HistoryUnusable(projector.status.error)
     return projector.status
 
 
@@ -68,7 +83,9 @@ def serve() -> None:
 
 
 def _wait_for_the_end(projector: Projector) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: an exception would end the process while this thread holds its lock, and the interpreter aborts.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     projector.finish.set()
 
 
