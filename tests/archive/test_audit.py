@@ -5,8 +5,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from tandem.apps.archiving import prune
+from tandem.apps.cli import main
 from tandem.archive.place import Place
 from tandem.archive.tables import TABLES, TEXT
 from tandem.history.database import database_url
@@ -44,7 +46,10 @@ def test_without_an_archive(data: Path) -> None:
     shutil.rmtree(data / "archive")
     code, _found, told = audited(data)
     assert code == 0, told
-    assert told.endswith("tandem: core and history agree; there is no archive\n")
+    assert told.endswith(f"tandem: core and history agree; there is no archive at {data / 'archive'}\n")
+    code, _found, told = audited(data, "--archive", str(data / "nowhere"))
+    assert code == 1
+    assert told.startswith(f"tandem: there is no archive at {data / 'nowhere'}: ")
 
 
 def test_what_left_sql_is_compared_in_the_archive(data: Path) -> None:
@@ -58,6 +63,10 @@ def test_what_left_sql_is_compared_in_the_archive(data: Path) -> None:
     files_of(data, "ledger")[0].unlink()
     found = found_in(data)
     assert {(one["table"], one["where"]) for one in found} == {("ledger", "archive"), ("balances", "stored")}
+    shutil.rmtree(data / "archive")
+    code, _found, told = audited(data)
+    assert code == 1
+    assert "tandem: the archive lacks days before " in told
 
 
 def test_a_history_in_postgresql(data: Path, postgres: Server) -> None:
@@ -267,3 +276,9 @@ def test_a_log_that_begins_with_a_snapshot(tmp_path: Path) -> None:
     ((old,),) = run(tmp_path, "SELECT min(id) FROM orders WHERE status = 'NEW'")
     run(tmp_path, "UPDATE orders SET left_qty = left_qty + 1 WHERE id = ?", old)
     assert {(one["table"], one["where"]) for one in found_in(tmp_path)} == {("fills", "sql"), ("orders", "sql")}
+    # What the log has no more, is not dropped.
+    count = run(tmp_path, "SELECT count(*) FROM fills")
+    told_again = CliRunner().invoke(main, ["project", str(tmp_path), "--rebuild", "--once"])
+    assert told_again.exit_code == 1
+    assert "cannot be told again, so nothing is dropped" in told_again.stderr
+    assert run(tmp_path, "SELECT count(*) FROM fills") == count

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tandem.apps.audit_core import Balances, Names, compare_names, compare_open, compare_position
 from tandem.archive.comparing import Workbench
 from tandem.archive.intake import Found, Intake
-from tandem.archive.manifest import read_unbroken
+from tandem.archive.manifest import date_of, read_unbroken
 from tandem.archive.place import Place
 from tandem.archive.sums import Sums
 from tandem.archive.tables import TABLES, Table
@@ -63,8 +63,14 @@ def audit(data: Path, exporter: Exporter, place: Place | None, *, limit: int, no
         told.balances.compare(told.follower, "core", {}, found)
         compare_names(told.follower, told.names, found)
         compare_position(told.follower, told.state, found)
+        archived_us = told.state.archived_us
+        if archived_us and archived_us // DAY - 1 not in sums.days:
+            note(
+                f"the archive lacks days before {date_of(archived_us)} whose rows have left SQL; --archive or --config "
+                "names another one"
+            )
         if suspects:
-            note(f"{', '.join(suspects)} differ; looking for where, row by row")
+            note(f"differences in {', '.join(suspects)}; looking for where, row by row")
             with Workbench(found, suspects) as bench:
                 again = _tell_again(sources, bench, bench.tables, lambda: next_aggregates)
                 bench.compare(again.state.archived_us)

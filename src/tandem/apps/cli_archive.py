@@ -88,11 +88,13 @@ def archive(
     chosen = _chosen(config, directory, place, database)
     with _faults(), _exporting(directory, chosen.database) as exporter:
         target = Place(chosen.archive)
-        write(exporter, target, until=until, note=_tell)
+        if not write(exporter, target, until=until, note=_tell):
+            _tell("no day to archive: a day has ended once a command of a later day has been told")
         if keep_days is not None:
             pruner = Pruner(database_url(chosen.database, directory))
             try:
-                prune(exporter, pruner, target, keep_days, note=_tell)
+                if not prune(exporter, pruner, target, keep_days, note=_tell):
+                    _tell(f"nothing leaves SQL: the last {keep_days} days that ended stay, by the log's clock")
             finally:
                 pruner.close()
 
@@ -166,15 +168,18 @@ def audit(directory: Path, place: str, database: str, config: Path | None, limit
 
     chosen = _chosen(config, directory, place, database)
     has_archive = "://" in chosen.archive or Path(chosen.archive).is_dir()
+    if place and not has_archive:
+        fail(f"there is no archive at {place}: correct --archive, or leave it out to compare without one")
     with _faults(), _exporting(directory, chosen.database) as exporter:
         found = compare(directory, exporter, Place(chosen.archive) if has_archive else None, limit=limit, note=_tell)
     for difference in found.listed:
         click.echo(msgspec.json.encode(difference, enc_hook=str).decode())
     for (where, table), count in sorted(found.counts.items()):
-        _tell(f"{count} differences of {table} ({where})")
+        _tell(f"{count} difference{'' if count == 1 else 's'} of {table} ({where})")
     if found.total:
         sys.exit(1)
-    _tell("core, history and archive agree" if has_archive else "core and history agree; there is no archive")
+    nowhere = f"core and history agree; there is no archive at {chosen.archive}"
+    _tell("core, history and archive agree" if has_archive else nowhere)
 
 
 COMMANDS = (archive, query, audit)
