@@ -15,8 +15,8 @@ PER_SEGMENT = 8_000
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Engine]:
-    engine = Engine.open(str(data), segment_bytes=SEGMENT_BYTES, reserve_bytes=0)
+def opened(data: Path, *, keep_log: bool = True, hold_log: bool = False) -> Iterator[Engine]:
+    engine = Engine.open(str(data), segment_bytes=SEGMENT_BYTES, reserve_bytes=0, keep_log=keep_log, hold_log=hold_log)
     while engine.poll():
         """What was replayed is nobody's answer."""
     try:

@@ -15,7 +15,7 @@ from tandem.apps.restored import RESTORING
 from tandem.identity.service import open_keys
 from tandem.platform.clock import ManualClock
 from tandem.platform.engine import Engine, Follower
-from tandem.platform.log_files import LogUnreadable, durable_seq, segments, snapshot_path, snapshot_seqs
+from tandem.platform.log_files import LogUnreadable, durable_seq, oldest_start, segments, snapshot_path, snapshot_seqs
 from tests.apps.directories import PER_SEGMENT, make_directory, opened, snapshot, trade
 from tests.engine.shard import wait_for
 
@@ -96,6 +96,23 @@ def test_nothing_beyond_the_durable_mark_is_copied(data: Path, tmp_path: Path) -
     assert back_up(copy, tmp_path / "backup").seq == 50
     restored = bring_back(tmp_path / "backup", tmp_path / "back")
     assert (restored.digest, Engine.verify(str(tmp_path / "back"))["seq"]) == (digest_at(data, 50), 50)
+
+
+def test_what_the_history_needs_to_go_on_is_copied_however_far_behind_it_is(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    make_directory(data, 2 * PER_SEGMENT)
+    with opened(data, keep_log=False, hold_log=True) as engine:
+        snapshot(engine)
+        [told] = snapshot_seqs(data)
+        engine.release_log(told)
+        for number in range(3):
+            trade(engine, 10, f"more{number}-")
+            snapshot(engine)
+        made = back_up(data, tmp_path / "backup")
+        assert (oldest_start(tmp_path / "backup" / "log"), len(snapshot_seqs(data))) == (told, 3)
+    assert bring_back(tmp_path / "backup", tmp_path / "back").manifest.seq == made.seq
+    [first, *_] = Follower.open(str(tmp_path / "back"), after_seq=told).poll()
+    assert first.results[0].seq == told + 1
 
 
 def test_an_exchange_without_a_command_is_backed_up_too(tmp_path: Path) -> None:

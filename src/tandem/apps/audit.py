@@ -21,7 +21,7 @@ from tandem.domain.intervals import DAY
 from tandem.history.export import Exporter, State
 from tandem.history.retelling import Retelling
 from tandem.platform.engine import Follower
-from tandem.platform.log_files import segments, snapshot_seqs
+from tandem.platform.log_files import oldest_start
 from tandem.platform.memory import without_collections
 
 Note = Callable[[str], None]
@@ -53,7 +53,7 @@ def audit(data: Path, exporter: Exporter, place: Place | None, *, limit: int, no
     """`limit`: how many differences of a kind are listed. Raises HistoryUnusable, ArchiveUnusable, LogUnreadable and
     EngineError when something cannot be read at all."""
     found = Found(limit)
-    sources = _Sources(data, exporter, place, _oldest(data), note)
+    sources = _Sources(data, exporter, place, oldest_start(data), note)
     with without_collections():
         with Sums(found) as sums:
             told = _tell_again(sources, sums, TABLES.values(), sums.next_aggregates)
@@ -78,12 +78,6 @@ def audit(data: Path, exporter: Exporter, place: Place | None, *, limit: int, no
             if misplaced:
                 told.balances.compare(told.follower, "stored", misplaced, found)
     return found
-
-
-def _oldest(data: Path) -> int:
-    """The seq after which everything can be told: 0, or that of the oldest snapshot that the log reaches back to."""
-    first_seq = segments(data)[0].first_seq
-    return 0 if first_seq == 1 else min((seq for seq in snapshot_seqs(data) if seq >= first_seq - 1), default=0)
 
 
 def _tell_again(

@@ -31,6 +31,7 @@ from tandem.platform.engine import Engine
 from tandem.platform.log_files import Record, Segment, durable_seq, record_at, segments, snapshot_path, snapshot_seqs
 
 KEPT_SNAPSHOTS = 2
+"""Of a log that is whole. One that begins with a snapshot goes with all of them: its history may need the oldest."""
 ATTEMPTS = 5
 """At copying a log whose oldest segments are being deleted (`log.keep = "snapshots"`)."""
 
@@ -148,11 +149,15 @@ def _copy_log(data: Path, target: Path, tell: Tell) -> tuple[Record, list[File]]
         tell(f"copying the log: segment {number} of {len(wanted)}")
         files.append(_copy_segment(segment, target, seq if segment is wanted[-1] else None))
     # The oldest first: while it is there, so is the log behind it.
-    for snapshot in [known for known in snapshot_seqs(data) if known <= seq][-KEPT_SNAPSHOTS:]:
+    for snapshot in [known for known in snapshot_seqs(data) if known <= seq][-_kept(found) :]:
         path = snapshot_path(data, snapshot)
         files.append(_put(target, f"{LOG}/{path.name}", whole(path)))
     files.append(_put(target, f"{LOG}/CLUSTER", whole(data / "CLUSTER")))
     return record_at(wanted[-1], seq), files
+
+
+def _kept(found: list[Segment]) -> int:
+    return KEPT_SNAPSHOTS if found[0].first_seq == 1 else 0
 
 
 def _copy_segment(segment: Segment, target: Path, end_seq: int | None) -> File:

@@ -118,6 +118,12 @@ def record_at(segment: Segment, seq: int) -> Record:
     raise LogUnreadable(f"{segment.path} ends before seq {seq}, which is durable: see `tandem verify`")
 
 
+def oldest_start(directory: Path) -> int:
+    """The seq after which everything can be told: 0, or that of the oldest snapshot that the log reaches back to."""
+    first_seq = segments(directory)[0].first_seq
+    return 0 if first_seq == 1 else min((seq for seq in snapshot_seqs(directory) if seq >= first_seq - 1), default=0)
+
+
 def last_seq(directory: Path) -> int:
     """What is durable; of a directory in which no exchange has run that says so, all there is."""
     marked = durable_seq(directory)
