@@ -1,13 +1,15 @@
 """Concurrent signed clients that write down what they ask for before they send it, and what they were told.
 
 The journal is a file of our own, outside the process under test: one JSON object a line, `send` before the request
-leaves, then `ack` (200), `refused` (an error that says nothing was done) or nothing at all (the connection broke).
+leaves, then `ack` (200), `refused` (an error that says nothing was done) or nothing at all (the connection broke). `at`
+says when, in seconds.
 """
 
 import asyncio
 import json
 import os
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ class Journal:
         self._path = path
 
     def write(self, what: str, op: str, cid: str, **more: Any) -> None:
-        os.write(self._fd, json.dumps({"what": what, "op": op, "cid": cid, **more}).encode() + b"\n")
+        line = {"what": what, "op": op, "cid": cid, "at": time.monotonic(), **more}
+        os.write(self._fd, json.dumps(line).encode() + b"\n")
 
     def read(self) -> Iterator[dict[str, Any]]:
         with self._path.open() as lines:

@@ -36,8 +36,9 @@ def backup(directory: Path, target: Path, passphrase_file: Path | None, verify: 
     API keys and what seals them are encrypted with a passphrase; without it nothing can be restored.
     """
     from tandem.apps.backup import make_backup
-    from tandem.apps.backup_manifest import Vault
+    from tandem.apps.backup_manifest import LOG, Vault
     from tandem.apps.restored import show_time
+    from tandem.platform.log_files import oldest_start
 
     vault = Vault.new(_passphrase(passphrase_file, is_new=True))
     os.nice(QUIET_NICE)
@@ -46,7 +47,16 @@ def backup(directory: Path, target: Path, passphrase_file: Path | None, verify: 
     except (Fault, EngineError, OSError) as error:
         fail(str(error))
     size = sum(file.size for file in made.files)
-    show({"seq": made.seq, "time": show_time(made.time_us), "cluster_id": made.cluster_id, "bytes": size})
+    told_from = oldest_start(target / LOG)
+    show(
+        {
+            "seq": made.seq,
+            "time": show_time(made.time_us),
+            "cluster_id": made.cluster_id,
+            "bytes": size,
+            "told_from": told_from,
+        }
+    )
 
 
 @click.command(cls=Examples, examples=("tandem restore /backups/2026-07-01 data2 --passphrase-file ~/passphrase",))

@@ -34,6 +34,8 @@ from tandem.apps.websocket import SocketLimits, Sockets, text_frame
 from tandem.apps.ws_api import WsApiApp
 from tandem.domain.errors import Fault
 from tandem.domain.operation import Operation
+from tandem.history.database import database_url
+from tandem.history.store import open_store
 from tandem.identity import routes as identity_routes
 from tandem.identity.keys import Permission
 from tandem.identity.listen_keys import ListenKeys
@@ -253,8 +255,19 @@ def run(settings: Settings, *, accept_restored: bool = False) -> None:
         public = listeners.enter_context(listen(settings.host, settings.port))
         operator = listeners.enter_context(listen("127.0.0.1", 0))
         _claim(data)
-        check_restored(data, accept=accept_restored)
+        check_restored(data, accept=accept_restored, told_seq=lambda: _told_seq(settings))
         _run(settings, data, public, operator)
+
+
+def _told_seq(settings: Settings) -> int:
+    """Up to where the history is told; -1: none is wanted. Raises HistoryUnusable."""
+    if not settings.history.enabled:
+        return -1
+    store = open_store(database_url(settings.history.database, Path(settings.data)))
+    try:
+        return store.position.seq
+    finally:
+        store.close()
 
 
 def _claim(data: Path) -> None:
