@@ -33,6 +33,22 @@ async def test_a_listener_sees_the_effect_before_the_caller_has_the_answer(engin
     await client.close()
 
 
+async def test_a_start_tells_how_far_it_has_replayed(tmp_path: Path) -> None:
+    path = str(tmp_path / "data")
+    first = Engine.open(path, segment_bytes=1 << 20)
+    client = EngineClient(first)
+    client.start()
+    for number in range(200):
+        await client.submit(first.create_account(f"account {number}"))
+    await client.close()
+    again = EngineClient(Engine.open(path, replay_from=0))
+    told: list[int] = []
+    again.start(told.append)
+    assert told == sorted(told)
+    assert told[-1] == 200
+    await again.close()
+
+
 async def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_others_still_come(engine: Engine) -> None:
     client = EngineClient(engine, answer_seconds=0.02)
     client.start()

@@ -143,10 +143,11 @@ class EngineClient:
         """`listener` sees every batch from now on; add listeners before `start` to see the replayed ones."""
         self._listeners.append(listener)
 
-    def start(self) -> None:
-        """Drains what recovery replayed, then follows the engine on the running loop."""
+    def start(self, tell: Callable[[int], None] | None = None) -> None:
+        """Drains what recovery replayed, then follows the engine on the running loop. `tell`: how far the draining is,
+        again and again."""
         self._loop = asyncio.get_running_loop()
-        self.drain()
+        self.drain(tell)
         self._loop.add_reader(self.engine.notify_fd(), self._follow)
         self._expire(self._loop)
 
@@ -197,11 +198,13 @@ class EngineClient:
                 raise
             self._on_broken(error)
 
-    def drain(self) -> None:
+    def drain(self, tell: Callable[[int], None] | None = None) -> None:
         """Hands everything that has happened to the listeners, now. `start` sees to it for whoever has a loop."""
         while batches := self.engine.poll():
             for batch in batches:
                 self._deliver(batch)
+            if tell is not None and batches[-1].results:  # a replayed batch has the seq of the end
+                tell(batches[-1].results[-1].seq)
 
     def _deliver(self, batch: Batch) -> None:
         if batch.reference_changed:
