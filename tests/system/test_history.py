@@ -1,6 +1,7 @@
 """What happened stays listed over orderly ends, kills and starts from snapshots, when memory has none of it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,23 @@ def listed_when_told(*args: Any) -> Answers:
 def started_from(exchange: Exchange) -> int:
     """The command after which the running process was told what happened."""
     opened = [json.loads(line) for line in exchange.log_text().splitlines() if '"log is open"' in line]
-    return int(opened[-1]["seq"]) - int(opened[-1]["replayed"])
+    return int(opened[-1]["views_from"])
+
+
+def market_data(trader: Trader, symbol: str) -> Answers:
+    """What memory shows of the market, without the times that go on."""
+    day = trader.public("/api/v3/ticker/24hr", symbol=symbol)
+    week = trader.public("/api/v3/ticker", symbol=symbol, windowSize="7d")
+    return {
+        **{f"day {name}": value for name, value in day.items() if name not in ("openTime", "closeTime")},
+        **{f"week {name}": value for name, value in week.items() if name not in ("openTime", "closeTime")},
+        **{
+            interval: trader.public("/api/v3/klines", symbol=symbol, interval=interval, startTime=0, limit=1)
+            for interval in ("1m", "5m", "1h", "4h", "1d", "3d", "1w", "1M")
+        },
+        "aggTrades": trader.public("/api/v3/aggTrades", symbol=symbol, limit=1000),
+        "trades": trader.public("/api/v3/trades", symbol=symbol, limit=1000),
+    }
 
 
 @pytest.mark.timeout(180)
@@ -112,5 +129,39 @@ def test_everything_is_listed_after_kills_and_starts_from_snapshots(tmp_path: Pa
         again = listed_when_told(*traders(), symbol, amended)
         assert again["allOrders ann"].pop()["orderId"] == more
         assert again == before
+    finally:
+        exchange.close()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+@pytest.mark.timeout(180)
+def test_market_data_that_were_not_saved_are_made_of_the_history(tmp_path: Path, damage: str) -> None:
+    exchange = Exchange(tmp_path / "data", config=CONFIG).start("--no-demo")
+    try:
+        exchange.operate("POST", "/assets", {"asset": "USDT"})
+        symbol = make_venue(exchange, "HIS").symbol
+        ann, ben = (exchange.trader(exchange.open_account(name, HIS="1000", USDT="1000000")) for name in ("ann", "ben"))
+        live(ann, ben, symbol)
+        before = market_data(ann, symbol)
+        assert before["day count"] == len(before["trades"]) > 5
+        assert exchange.stop() == 0
+        views = exchange.data / "marketdata"
+        if damage == "gone":
+            shutil.rmtree(views)
+        else:
+            [view] = views.glob("*.view")
+            view.write_bytes(view.read_bytes()[:-5])
+        exchange.start()
+        assert "market data are made of the history" in exchange.log_text()
+        assert started_from(exchange) >= 50
+        ann, ben = exchange.trader(ann.account), exchange.trader(ben.account)
+        assert market_data(ann, symbol) == before
+        ben.place(symbol, "SELL", quantity="0.2", price="60")
+        after = market_data(ann, symbol)
+        assert after["day count"] == len(after["trades"]) > before["day count"]
+        assert after["trades"][: len(before["trades"])] == before["trades"]
+        assert exchange.stop() == 0
+        exchange.start()
+        assert market_data(exchange.trader(ann.account), symbol) == after
     finally:
         exchange.close()

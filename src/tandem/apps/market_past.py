@@ -24,19 +24,21 @@ class MarketPast:
         self._reader = questions.reader
 
     async def trades(self, wanted: Wanted) -> list[Trade]:
-        return await self._ask(wanted.need, lambda: self._reader.trades(wanted.market, _range(wanted)), _trade)
+        return await self._ask(wanted.need, lambda: self._reader.trades(wanted.market, _range(wanted)), trade_of)
 
     async def aggregates(self, wanted: Wanted) -> list[Aggregate]:
-        return await self._ask(wanted.need, lambda: self._reader.aggregates(wanted.market, _range(wanted)), _aggregate)
+        return await self._ask(
+            wanted.need, lambda: self._reader.aggregates(wanted.market, _range(wanted)), aggregate_of
+        )
 
     async def candles(self, wanted: Wanted, interval: str) -> list[Row]:
         reader = self._reader
-        return await self._ask(wanted.need, lambda: reader.candles(wanted.market, interval, _range(wanted)), _candle)
+        return await self._ask(wanted.need, lambda: reader.candles(wanted.market, interval, _range(wanted)), candle_of)
 
     async def candle_pieces(
         self, need: Need, market: int, pieces: Mapping[str, Sequence[int]], start_us: int, end_us: int
     ) -> list[Row]:
-        return await self._ask(need, lambda: self._reader.candle_pieces(market, pieces, start_us, end_us), _candle)
+        return await self._ask(need, lambda: self._reader.candle_pieces(market, pieces, start_us, end_us), candle_of)
 
     def next_aggregate(self, market: int, next_trade: int) -> int | None:
         try:
@@ -58,12 +60,12 @@ def _range(wanted: Wanted) -> Range:
     )
 
 
-def _trade(row: Any) -> Trade:
+def trade_of(row: Any) -> Trade:
     """Who asks for trades does not ask where aggregates start."""
     return Trade(row.trade_id, row.price, row.qty, row.time_us, False, row.taker_side == _SELL)
 
 
-def _aggregate(row: Any) -> Aggregate:
+def aggregate_of(row: Any) -> Aggregate:
     is_sold = row.taker_side == _SELL
     return Aggregate(row.aggregate_id, row.price, int(row.qty), row.first_id, row.last_id, row.time_us, is_sold)
 
@@ -74,6 +76,6 @@ _CANDLE_COLUMNS = (
 )
 
 
-def _candle(row: Sequence[Any]) -> Row:
+def candle_of(row: Sequence[Any]) -> Row:
     """By place, as there may be thousands."""
     return (*row[2:12], -1, -1)

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tandem.apps.demo_bots import Bots
 from tandem.apps.gateway import Gateway
 from tandem.apps.history import Questions, open_questions
 from tandem.apps.market_past import MarketPast
+from tandem.apps.market_views import replay_from
 from tandem.apps.metrics import health_app, metrics_app
 from tandem.apps.openapi import document_apps
 from tandem.apps.projection import Projection
@@ -75,6 +77,8 @@ NOTICE_SECONDS = 0.2
 NOTE_USES_SECONDS = 60.0
 """How much of "last used" a crash may lose."""
 WANTED_DESCRIPTORS = 16_384
+TELL_SECONDS = 3.0
+"""Between two lines about a start that takes long."""
 RECALL_SECONDS = 2.0
 """How long a start waits for what open orders need of the history; later it comes later."""
 
@@ -138,7 +142,7 @@ class Exchange:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self.client.start()
+        self.client.start(_teller(self.client.engine))
         if self.projection is not None:
             self.projection.start()
         chores = [
@@ -219,6 +223,22 @@ class Exchange:
         return KeyFacts(key.created_us, Permission.TRADE in key.permissions, bool(key.networks))
 
 
+def _teller(engine: Engine) -> Callable[[int], None]:
+    """Logs now and then how far a long replay is."""
+    found = engine.recovery()
+    first, last = found["events_from_seq"], found["last_seq"]
+    next_s = time.monotonic() + TELL_SECONDS
+
+    def tell(seq: int) -> None:
+        nonlocal next_s
+        if seq < last and time.monotonic() >= next_s:
+            next_s = time.monotonic() + TELL_SECONDS
+            percent = 100 * (seq - first) // (last - first)
+            log(__name__).info("replaying the log into views of it", seq=seq, last_seq=last, percent=percent)
+
+    return tell
+
+
 def _open_questions(settings: Settings, cluster_id: str) -> Questions | None:
     history = settings.history
     return open_questions(history.database, Path(settings.data), cluster_id) if history.enabled else None
@@ -287,7 +307,7 @@ def _run(settings: Settings, data: Path, public: socket.socket, operator: socket
         snapshot_every=options.snapshot_every,
         reserve_bytes=options.reserve_bytes,
         queue_limit=options.queue_limit,
-        replay_from=saved_through(data / VIEWS),
+        replay_from=_replay_from(settings, data),
         keep_log=settings.log.keep == "all",
         hold_log=settings.history.enabled,
     )
@@ -302,10 +322,16 @@ def _run(settings: Settings, data: Path, public: socket.socket, operator: socket
         engine.close()
 
 
+def _replay_from(settings: Settings, data: Path) -> int:
+    history = settings.history
+    return replay_from(data, data / VIEWS, history.database) if history.enabled else saved_through(data / VIEWS)
+
+
 def _report_recovery(engine: Engine, data: Path) -> None:
     found = engine.recovery()
     logger = log(__name__)
-    logger.info("log is open", data=str(data), seq=found["last_seq"], replayed=found["replayed"])
+    seqs = {"seq": found["last_seq"], "replayed": found["replayed"], "views_from": found["events_from_seq"]}
+    logger.info("log is open", data=str(data), **seqs)
     if found["torn_bytes_cut"]:
         logger.warning("cut a torn tail: a write that was never acknowledged", bytes=found["torn_bytes_cut"])
     for snapshot in found["damaged_snapshots"]:

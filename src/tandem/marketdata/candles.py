@@ -17,7 +17,7 @@ Row = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 """open time, open, high, low, close, volume, quote volume, trades, volume and quote volume bought by takers, first id,
 last id."""
 
-_TREE = {
+TREE = {
     "1s": ("1m",),
     "1m": ("3m", "5m", "15m", "30m", "1h"),
     "1h": ("2h", "4h", "6h", "8h", "12h", "1d"),
@@ -136,7 +136,7 @@ class Candles:
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {"1s": Series(INTERVALS["1s"], LIMITS["1s"], None)}
-        for parent, children in _TREE.items():
+        for parent, children in TREE.items():
             for name in children:
                 limit = LIMITS.get(name, DEFAULT_LIMIT)
                 self.series[name] = Series(INTERVALS[name], limit, self.series[parent])

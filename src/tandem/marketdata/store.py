@@ -53,6 +53,28 @@ def saved_through(directory: Path) -> int:
         return 0
 
 
+def is_usable(directory: Path, cluster_id: str) -> bool:
+    """Whether the files that are there are whole, of this exchange and of this version."""
+    head = msgspec.json.encode([VERSION, cluster_id])[:-1]
+    try:
+        return all(_body(path.read_bytes(), len(head)) == head for path in directory.glob("*.view"))
+    except (ValueError, zlib.error):
+        return False
+
+
+def _body(raw: bytes, length: int = 0) -> bytes:
+    """What was saved, or its first bytes. Raises ValueError, zlib.error."""
+    body = raw[_CHECKSUM_BYTES:]
+    if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) != raw[:_CHECKSUM_BYTES]:
+        raise ValueError("damaged")
+    return zlib.decompressobj().decompress(body, length)
+
+
+def forget_cursor(directory: Path) -> None:
+    """While views are replaced by others that may be older."""
+    (directory / _CURSOR).unlink(missing_ok=True)
+
+
 class ViewStore:
     """`last_seq`: where the engine's log ends, and `cluster_id` whose it is."""
 
@@ -75,10 +97,7 @@ class ViewStore:
         except FileNotFoundError:
             return None
         try:
-            body = raw[_CHECKSUM_BYTES:]
-            if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) != raw[:_CHECKSUM_BYTES]:
-                raise ValueError("damaged")
-            saved = _decode(zlib.decompress(body))
+            saved = _decode(_body(raw))
             if (saved.version, saved.cluster_id) != (VERSION, self.cluster_id):
                 raise ValueError("of another exchange or version")
             if saved.seq > self._last_seq:
