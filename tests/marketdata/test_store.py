@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tandem.marketdata.store import VERSION, SavedView, ViewStore, saved_through
+from tandem.marketdata.store import VERSION, SavedView, ViewStore, is_usable, saved_through
 from tandem.marketdata.tasks import keep_views
 from tests.marketdata.exchange import BUY, Exchange
 
@@ -94,6 +94,7 @@ async def test_a_view_that_cannot_be_used_is_passed_over(exchange: Exchange, tmp
     await snapshot(exchange)
     await trade_some(exchange)
     path = tmp_path / "data" / "marketdata" / f"{exchange.market}.view"
+    assert is_usable(path.parent, exchange.engine.recovery()["cluster_id"])
     raw = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -104,6 +105,8 @@ async def test_a_view_that_cannot_be_used_is_passed_over(exchange: Exchange, tmp
         exchange.data.save()
     else:
         path.write_bytes({"cut": raw[:-5], "flipped": raw[:50] + bytes([raw[50] ^ 1]) + raw[51:], "empty": b""}[damage])
+    cluster_id = exchange.engine.recovery()["cluster_id"]
+    assert is_usable(path.parent, cluster_id) == (damage == "missing")
     tail = exchange.ask("trades", "symbol=BTCUSDT&limit=8")
     await exchange.client.close()
     reopened = again(exchange, tmp_path / "data")
