@@ -14,6 +14,7 @@ from tandem.domain.intervals import DAY
 from tandem.platform.settings import HistorySettings, Settings
 from tests.archive.past import DAYS, START_US
 from tests.archive.test_archiving import ALL_DAYS, everything
+from tests.support.descriptors import no_descriptors
 
 
 async def run_until(archivist: Archivist, is_done: Callable[[], bool]) -> None:
@@ -63,3 +64,18 @@ async def test_a_run_that_fails_is_tried_again(sqlite: URL, tmp_path: Path) -> N
     (tmp_path / "archive").unlink()
     await run_until(archivist, lambda: archivist._day > 0)
     assert len(read_manifests(Place(str(tmp_path / "archive")))) == DAYS
+
+
+@pytest.mark.timeout(90)
+async def test_without_descriptors_it_is_tried_again(sqlite: URL, tmp_path: Path) -> None:
+    """What supervises it ends the exchange when it fails."""
+    wanted = settings(tmp_path, tmp_path / "archive")
+    archivist = Archivist(wanted, lambda: START_US, look_seconds=0.01, retry_seconds=0.01)
+    running = asyncio.create_task(archivist.run())
+    with no_descriptors():
+        await asyncio.sleep(0.1)
+    assert archivist.failures > 0
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await run_until(archivist, lambda: archivist._day > 0)

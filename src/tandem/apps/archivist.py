@@ -54,13 +54,21 @@ class Archivist:
             if day <= self._day:
                 continue
             self.runs += 1
-            code = await self._run_once()
-            if code == 0:
+            harm = await self._harm()
+            if not harm:
                 self._day = day
             else:
                 self.failures += 1
-                log(__name__).error("archiving failed and is tried again", code=code, seconds=self._retry_seconds)
+                log(__name__).error("archiving failed and is tried again", reason=harm, seconds=self._retry_seconds)
                 await asyncio.sleep(self._retry_seconds)
+
+    async def _harm(self) -> str:
+        """What went wrong with a run; empty: nothing. That no process can be had must not end the exchange."""
+        try:
+            code = await self._run_once()
+        except OSError as error:
+            return str(error)
+        return f"exit code {code}" if code else ""
 
     async def _run_once(self) -> int:
         process = await asyncio.create_subprocess_exec(

@@ -81,12 +81,16 @@ class Projection:
         pause = FIRST_PAUSE_SECONDS
         while True:
             before = self.status.seq
-            code = await self._run()
+            try:
+                end = f"exit code {await self._run()}"
+            except (OSError, ValueError, msgspec.DecodeError) as error:
+                # There are no descriptors or no memory for it, or what it said was cut off.
+                end = str(error)
             if self._is_stopping:
                 return
             self.restarts += 1
             pause = FIRST_PAUSE_SECONDS if self.status.seq > before else min(pause * 2, LONGEST_PAUSE_SECONDS)
-            log(__name__).error("the projecting process ended and is started again", code=code, seconds=pause)
+            log(__name__).error("the projecting process ended and is started again", reason=end, seconds=pause)
             await asyncio.sleep(pause)
 
     async def _run(self) -> int:
@@ -108,6 +112,10 @@ class Projection:
                 self._note(msgspec.json.decode(line, type=Status))
             return await process.wait()
         finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
             self._process = None
             self._earlier.rows += self.status.rows
             self._earlier.errors += self.status.errors

@@ -1,0 +1,48 @@
+"""The projecting process is started again whatever went wrong with it."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tandem.apps.projection import Projection
+from tandem.platform.settings import Settings
+from tests.apps.directories import make_directory, opened
+from tests.support.descriptors import no_descriptors
+
+
+@pytest.mark.timeout(60)
+async def test_without_descriptors_it_is_started_later(tmp_path: Path) -> None:
+    make_directory(tmp_path)
+    with opened(tmp_path) as engine:
+        projection = Projection(Settings(data=str(tmp_path)), engine, lambda: 0)
+        with no_descriptors():
+            projection.start()
+            await asyncio.sleep(0.3)
+        assert projection.restarts > 0
+        while projection.status.seq < engine.digest()[0]:
+            await asyncio.sleep(0.01)
+        engine.close()
+        await projection.stop()
+
+
+@pytest.mark.timeout(60)
+async def test_what_it_could_not_finish_saying_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be killed in the middle of a line."""
+    first = tmp_path / "first"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nif mkdir {first} 2> /dev/null; then printf \'{{"seq": 1\'; exit 9; fi\nexec sleep 60\n')
+    python.chmod(0o700)
+    make_directory(tmp_path / "data")
+    with opened(tmp_path / "data") as engine:
+        monkeypatch.setattr("sys.executable", str(python))
+        projection = Projection(Settings(data=str(tmp_path / "data")), engine, lambda: 0)
+        projection.start()
+        while projection._process is None or projection.restarts == 0:
+            await asyncio.sleep(0.01)
+        os.kill(projection._process.pid, signal.SIGKILL)
+        engine.close()
+        await projection.stop()
+    assert projection.restarts > 0
