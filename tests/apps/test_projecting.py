@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from tandem.apps.projection import Projection
 from tandem.platform.settings import Settings
 from tests.apps.directories import make_directory, opened
 from tests.support.descriptors import no_descriptors
+
+
+async def come_true(is_true: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if is_true():
+            break
+        await asyncio.sleep(0.01)
+    assert is_true()
 
 
 @pytest.mark.timeout(60)
@@ -22,8 +31,7 @@ async def test_without_descriptors_it_is_started_later(tmp_path: Path) -> None:
             projection.start()
             await asyncio.sleep(0.3)
         assert projection.restarts > 0
-        while projection.status.seq < engine.digest()[0]:
-            await asyncio.sleep(0.01)
+        await come_true(lambda: projection.status.seq == engine.digest()[0])
         engine.close()
         await projection.stop()
 
@@ -33,15 +41,17 @@ async def test_what_it_could_not_finish_saying_is_no_end(tmp_path: Path, monkeyp
     """It may be killed in the middle of a line."""
     first = tmp_path / "first"
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nif mkdir {first} 2> /dev/null; then printf \'{{"seq": 1\'; exit 9; fi\nexec sleep 60\n')
+    python.write_text(
+        f"#!/bin/sh\nif mkdir {first} 2> /dev/null; then printf '{{\"seq\": 1'; exit 9; fi\nexec sleep 60\n"
+    )
     python.chmod(0o700)
     make_directory(tmp_path / "data")
     with opened(tmp_path / "data") as engine:
         monkeypatch.setattr("sys.executable", str(python))
         projection = Projection(Settings(data=str(tmp_path / "data")), engine, lambda: 0)
         projection.start()
-        while projection._process is None or projection.restarts == 0:
-            await asyncio.sleep(0.01)
+        await come_true(lambda: projection._process is not None and projection.restarts > 0)
+        assert projection._process is not None
         os.kill(projection._process.pid, signal.SIGKILL)
         engine.close()
         await projection.stop()

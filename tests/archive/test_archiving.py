@@ -20,10 +20,11 @@ from tandem.archive.tables import TABLES
 from tandem.domain.intervals import DAY, INTERVALS
 from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
-from tandem.history.database import open_engine
+from tandem.history.database import database_url, open_engine
 from tandem.history.export import ARCHIVED, Exporter
 from tandem.history.prune import Pruner
-from tests.archive.past import DAYS, START_US
+from tandem.history.store import drop_history
+from tests.archive.past import DAYS, START_US, Past, live, tell
 
 FIRST = date(2026, 11, 20)
 ALL_DAYS = [date(2026, 11, 20 + number) for number in range(DAYS)]
@@ -215,6 +216,57 @@ def test_an_archive_of_another_exchange_is_left_alone(sqlite: URL, tmp_path: Pat
         pruned(sqlite, tmp_path)
 
 
+def test_days_of_another_past_are_not_gone_on_with(sqlite: URL, tmp_path: Path) -> None:
+    """A restored exchange was given the archive of the original, which went on after the backup."""
+    archived(sqlite, tmp_path / "archive")
+    whole = files_of(tmp_path / "archive")
+    other = database_url("", tmp_path)
+    Path(other.database or "").unlink()
+    tell(live(tmp_path / "other", seed=6), other)
+    before = everything(other)
+    with pytest.raises(ArchiveUnusable, match=r"2026-11-23 ends with seq .*, in SQL with seq .* restored"):
+        archived(other, tmp_path / "archive")
+    with pytest.raises(ArchiveUnusable, match=r"2026-11-20 has .*, SQL has"):
+        pruned(other, tmp_path / "archive")
+    assert (files_of(tmp_path / "archive"), everything(other)) == (whole, before)
+    for day in ALL_DAYS:
+        (tmp_path / f"archive/manifests/{day}.json").unlink()
+    assert len(archived(other, tmp_path / "archive")) == DAYS
+
+
+class Meanwhile(Place):
+    """Something happens with each of the first files."""
+
+    def __init__(self, address: str, *events: Callable[[], object]) -> None:
+        super().__init__(address)
+        self.events = list(events)
+
+    def write(self, path: str, data: bytes | memoryview) -> None:
+        if self.events:
+            self.events.pop(0)()
+        super().write(path, data)
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_history_that_is_told_again_meanwhile_is_not_archived(
+    past: Past, sqlite: URL, tmp_path: Path, is_back: bool
+) -> None:
+    """Whether it has come to the same seq again in the end or not."""
+
+    def rebuild(until_us: int | None) -> None:
+        drop_history(sqlite)
+        tell(past, sqlite, until_us=until_us)
+
+    # The first three files are of orders, those that follow of another table.
+    events = [lambda: rebuild(START_US + DAY // 2), *[lambda: None] * 3, lambda: rebuild(None)]
+    if not is_back:
+        events.pop()
+    place = Meanwhile(str(tmp_path / "archive"), *events)
+    with pytest.raises(ArchiveUnusable, match="changed while they were written"):
+        archived(sqlite, place)
+    assert place.events == read_manifests(place) == []
+
+
 def test_an_amount_of_39_digits_is_kept_whole(sqlite: URL, tmp_path: Path) -> None:
     largest = 2**127 - 1
     run(sqlite, update(schema.ledger).where(schema.ledger.c.seq == _first_seq(sqlite)).values(amount=largest))
@@ -284,6 +336,23 @@ def test_rows_that_the_archive_does_not_have_stay_in_sql(sqlite: URL, tmp_path: 
     with pytest.raises(ArchiveUnusable, match=r"2026-11-20 has .* transfers, SQL has"):
         pruned(sqlite, tmp_path)
     assert everything(sqlite) == before
+
+
+def test_rows_that_sql_lacks_before_any_left_are_no_reason_to_delete_others(sqlite: URL, tmp_path: Path) -> None:
+    (first, *_rest) = archived(sqlite, tmp_path)
+    run(sqlite, text(f"DELETE FROM fills WHERE seq = (SELECT max(seq) FROM fills WHERE seq <= {first.last_seq})"))
+    before = everything(sqlite)
+    with pytest.raises(ArchiveUnusable, match=r"2026-11-20 has .* fills, SQL has"):
+        pruned(sqlite, tmp_path)
+    assert everything(sqlite) == before
+
+
+def test_what_was_cut_off_while_it_left_is_finished(sqlite: URL, tmp_path: Path) -> None:
+    (first, *_rest) = archived(sqlite, tmp_path)
+    run(sqlite, update(schema.position).values(archived_us=first.end_us))
+    run(sqlite, text(f"DELETE FROM trades WHERE seq <= {first.last_seq}"))
+    assert pruned(sqlite, tmp_path, keep_days=3) > 0
+    assert all(day_of("fills", row) != 0 for row in everything(sqlite)["fills"])
 
 
 def test_a_day_that_left_sql_cannot_be_written_again(sqlite: URL, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Brings the history's days that ended into the archive, and takes old ones out of SQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
 from tandem.archive.manifest import Manifest, check_day, date_of, read_manifests, read_unbroken, start_of
@@ -18,7 +18,9 @@ def archive(exporter: Exporter, place: Place, *, until: date | None = None, note
     """Writes all days that ended, up to `until`, and are not there yet; returns them. Raises ArchiveUnusable and
     HistoryUnusable; what was written till then stays."""
     state = exporter.state()
-    known = {manifest.day: manifest for manifest in read_manifests(place, state.cluster_id)}
+    manifests = read_manifests(place, state.cluster_id)
+    _check_past(exporter, place, state, manifests)
+    known = {manifest.day: manifest for manifest in manifests}
     first_us = exporter.first_us()
     firsts = [] if first_us is None else [date_of(first_us)]
     day = min([*known, *firsts], default=None)
@@ -42,7 +44,23 @@ def _has_ended(day: date, state: State) -> bool:
     return start_of(day) + DAY <= state.time_us
 
 
+def _check_past(exporter: Exporter, place: Place, state: State, manifests: Sequence[Manifest]) -> None:
+    """Whether the newest day that SQL still has whole ended with the same command there. Raises ArchiveUnusable."""
+    whole = (m for m in reversed(manifests) if m.first_seq <= m.last_seq and _has_ended(m.day, state))
+    newest = next(whole, None)
+    if newest is not None and newest.start_us >= state.archived_us:
+        told = exporter.last_seq_before(newest.end_us)
+        if told != newest.last_seq:
+            raise ArchiveUnusable(
+                f"archive {place.address}: {newest.day} ends with seq {newest.last_seq}, in SQL with seq {told}: one of"
+                " them is of an exchange that was restored, and its days since then are others. Take away the manifests"
+                " of these days, or use another place"
+            )
+
+
 def write_day(exporter: Exporter, place: Place, cluster_id: str, day: date, first_seq: int) -> Manifest:
+    """Raises ArchiveUnusable, HistoryUnusable; then there is no such day."""
+    before = exporter.state()
     start_us = start_of(day)
     last_seq = max(exporter.last_seq_before(start_us + DAY), first_seq - 1)
     period = Period(start_us, start_us + DAY, first_seq, last_seq)
@@ -50,6 +68,9 @@ def write_day(exporter: Exporter, place: Place, cluster_id: str, day: date, firs
     writer = DayWriter(place, names_of(assets, markets), cluster_id, day)
     for name, table in TABLES.items():
         writer.add(table, exporter.rows_of(name, period))
+    # A history that is dropped and told again meanwhile lacks rows for a while.
+    if exporter.state().seq < before.seq or writer.rows() != _counted(exporter, writer.rows(), period):
+        raise ArchiveUnusable(f"archive {place.address}: the rows of {day} changed while they were written; try again")
     return writer.finish(first_seq, last_seq)
 
 
@@ -71,11 +92,18 @@ def prune(exporter: Exporter, pruner: Pruner, place: Place, keep_days: int, *, n
 def _prune_day(exporter: Exporter, pruner: Pruner, place: Place, manifest: Manifest) -> int:
     check_day(place, manifest)
     period = Period(manifest.start_us, manifest.end_us, manifest.first_seq, manifest.last_seq)
+    with exporter.at_once():
+        is_cut_off = exporter.state().archived_us >= manifest.end_us
+        counted = _counted(exporter, manifest.tables, period)
     for name, part in manifest.tables.items():
-        counted = exporter.count(name, period)
-        if counted > part.rows:
+        if counted[name] > part.rows or (counted[name] < part.rows and not is_cut_off):
             raise ArchiveUnusable(
-                f"archive {place.address}: {manifest.day} has {part.rows} {name}, SQL has {counted}; see `tandem audit`"
+                f"archive {place.address}: {manifest.day} has {part.rows} {name}, SQL has {counted[name]}; see"
+                " `tandem audit`"
             )
     pruner.mark(manifest.end_us)
     return pruner.remove(period)
+
+
+def _counted(exporter: Exporter, names: Iterable[str], period: Period) -> dict[str, int]:
+    return {name: exporter.count(name, period) for name in names}

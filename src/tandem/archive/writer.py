@@ -39,6 +39,10 @@ class DayWriter:
         files.sort(key=lambda file: file.path)
         self._parts[table.name] = Part(sum(file.rows for file in files), files)
 
+    def rows(self) -> dict[str, int]:
+        """By table."""
+        return {name: part.rows for name, part in self._parts.items()}
+
     def finish(self, first_seq: int, last_seq: int) -> Manifest:
         manifest = Manifest(
             format=FORMAT,
