@@ -12,12 +12,23 @@ from tandem.apps.backup_manifest import BackupUnusable, Manifest, Vault, open_va
 from tandem.apps.cli import main
 from tandem.apps.restore import Restored, restore
 from tandem.apps.restored import RESTORING
+from tandem.history.database import database_url
+from tandem.history.export import Exporter
 from tandem.identity.service import open_keys
 from tandem.platform.clock import ManualClock
 from tandem.platform.engine import Engine, Follower
-from tandem.platform.log_files import LogUnreadable, durable_seq, oldest_start, segments, snapshot_path, snapshot_seqs
-from tests.apps.directories import PER_SEGMENT, make_directory, opened, snapshot, trade
-from tests.engine.shard import wait_for
+from tandem.platform.log_files import (
+    LogUnreadable,
+    Segment,
+    durable_seq,
+    oldest_start,
+    segments,
+    snapshot_path,
+    snapshot_seqs,
+)
+from tests.apps.directories import PER_SEGMENT, SEGMENT_BYTES, make_directory, opened, snapshot, trade
+from tests.archive.lived import project
+from tests.engine.shard import set_up, wait_for
 
 PASSPHRASE = "correct horse"
 VAULT = Vault.new(PASSPHRASE)
@@ -37,6 +48,15 @@ def bring_back(backup: Path, data: Path, passphrase: str = PASSPHRASE) -> Restor
 
 def digest_at(data: Path, seq: int) -> str:
     return f"{Follower.open(str(data), after_seq=seq).digest()[1]:016x}"
+
+
+def told_seq(data: Path) -> int:
+    """What the history has come to."""
+    exporter = Exporter(database_url("", data))
+    try:
+        return exporter.state().seq
+    finally:
+        exporter.close()
 
 
 def content_of(directory: Path) -> dict[str, str]:
@@ -269,6 +289,85 @@ def test_segments_may_be_deleted_while_they_are_copied(tmp_path: Path) -> None:
     made = make_backup(data, target, VAULT, tell)
     assert [s.path.name for s in segments(target / "log")] == [s.path.name for s in segments(data)]
     assert bring_back(target, tmp_path / "back").digest == digest_at(data, made.seq)
+
+
+def test_a_segment_may_begin_while_the_others_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    make_directory(data)
+    with opened(data) as engine:
+
+        def then_many_more(directory: Path) -> list[Segment]:
+            found = segments(directory)
+            if directory == data and len(found) == 1:
+                trade(engine, PER_SEGMENT, "more")
+            return found
+
+        monkeypatch.setattr("tandem.apps.backup.segments", then_many_more)
+        made = back_up(data, tmp_path / "backup")
+        assert len(segments(data)) == 2
+    assert bring_back(tmp_path / "backup", tmp_path / "back").digest == digest_at(data, made.seq)
+
+
+def lived_behind(data: Path, *, snapshots: int) -> Engine:
+    """An open exchange that keeps as much log as its history needs, which is `snapshots` snapshots behind."""
+    engine = Engine.open(str(data), segment_bytes=SEGMENT_BYTES, reserve_bytes=0, keep_log=False, hold_log=True)
+    set_up(engine)
+    for number in range(3 + snapshots):
+        trade(engine, PER_SEGMENT, f"{number}-")
+        if number < 3:
+            project(data)
+            engine.release_log(engine.digest()[0])
+        snapshot(engine)
+    assert segments(data)[0].first_seq > 1
+    return engine
+
+
+def test_a_history_that_is_behind_a_cut_log_can_be_gone_on_with(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    engine = lived_behind(data, snapshots=2)
+    made = back_up(data, tmp_path / "backup")
+    engine.close()
+    bring_back(tmp_path / "backup", tmp_path / "back")
+    project(tmp_path / "back")
+    assert told_seq(tmp_path / "back") == made.seq > told_seq(data) > 0
+
+
+def test_a_history_that_the_log_runs_away_from_is_copied_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    engine = lived_behind(data, snapshots=0)
+    before, lines = ("copying the history",), list[str]()
+
+    def tell(line: str) -> None:
+        if not lines:
+            for number in range(4):
+                trade(engine, PER_SEGMENT, f"away{number}-")
+                project(data)
+                engine.release_log(engine.digest()[0])
+                snapshot(engine)
+        lines.append(line)
+
+    # The first line is told before the history is copied, the next one after that.
+    made = make_backup(data, tmp_path / "backup", VAULT, lambda line: None if line in before else tell(line))
+    engine.close()
+    assert "the log that the history goes on with was deleted meanwhile; copying both again" in lines
+    bring_back(tmp_path / "backup", tmp_path / "back")
+    project(tmp_path / "back")
+    assert told_seq(tmp_path / "back") == made.seq
+
+
+def test_a_history_that_was_left_behind_for_good_is_no_obstacle(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    engine = lived_behind(data, snapshots=0)
+    engine.release_log(2**63)
+    for number in range(3):
+        trade(engine, PER_SEGMENT, f"on{number}-")
+        engine.release_log(engine.digest()[0])
+        snapshot(engine)
+    lines: list[str] = []
+    made = make_backup(data, tmp_path / "backup", VAULT, lines.append)
+    engine.close()
+    assert "the history is older than the log and cannot be gone on with: it is copied as it is" in lines
+    assert bring_back(tmp_path / "backup", tmp_path / "back").digest == digest_at(data, made.seq)
 
 
 def test_a_backup_changes_nothing_in_the_directory(data: Path, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from tandem.apps.backup_manifest import (
     write_manifest,
 )
 from tandem.domain.errors import Fault
+from tandem.history.database import HistoryUnusable, database_url
+from tandem.history.export import Exporter
 from tandem.platform.db import copy_database, database_bytes
 from tandem.platform.engine import Engine
 from tandem.platform.log_files import Record, Segment, durable_seq, record_at, segments, snapshot_path, snapshot_seqs
@@ -46,12 +48,14 @@ def make_backup(data: Path, target: Path, vault: Vault, tell: Tell, *, verify: b
         segments(data)
         raise BackupRefused(f"{data} does not say how far it is durable: start its exchange once with this version")
     _claim(target)
-    files = [*_sealed(data, target, vault), *_derived(data, target, tell)]
-    end, logged = _log(data, target, tell)
+    sealed = list(_sealed(data, target, vault))
+    end, copied = _copies(data, target, tell)
     if verify:
         tell("verifying the copied log")
         verified_log(target / LOG, tell)
-    kept = [file for file in files + logged if (target / file.name).exists()]
+        if _can_go_on(data, data) and not _can_go_on(target, target / LOG):
+            raise BackupUnusable("the snapshot that the history goes on from is damaged; let it come further first")
+    kept = [file for file in sealed + copied if (target / file.name).exists()]
     for directory in {(target / file.name).parent for file in kept}:
         sync_directory(directory)
     manifest = Manifest(
@@ -114,6 +118,37 @@ def _sealed(data: Path, target: Path, vault: Vault) -> Iterator[File]:
             yield _put(target, f"{SEALED}/{name}", iter([vault.seal(content, name)]))
 
 
+def _copies(data: Path, target: Path, tell: Tell) -> tuple[Record, list[File]]:
+    """Where the log ends, and the files of it and of what is derived from it, which can be gone on with."""
+    for _attempt in range(ATTEMPTS):
+        derived = list(_derived(data, target, tell))
+        end, logged = _log(data, target, tell)
+        if _can_go_on(target, target / LOG):
+            return end, derived + logged
+        if not _can_go_on(data, data):
+            tell("the history is older than the log and cannot be gone on with: it is copied as it is")
+            return end, derived + logged
+        tell("the log that the history goes on with was deleted meanwhile; copying both again")
+        for file in derived + logged:
+            (target / file.name).unlink()
+    raise BackupRefused("the log is deleted faster than the history is copied: try again when less happens")
+
+
+def _can_go_on(directory: Path, log: Path) -> bool:
+    """Whether the log there tells what the history there does not."""
+    first_seq = segments(log)[0].first_seq
+    if first_seq == 1 or not (directory / HISTORY).exists():
+        return True
+    exporter = Exporter(database_url("", directory))
+    try:
+        told = exporter.state().seq
+    except HistoryUnusable:  # nothing is told yet
+        told = 0
+    finally:
+        exporter.close()
+    return any(first_seq - 1 <= seq <= told for seq in snapshot_seqs(log))
+
+
 def _derived(data: Path, target: Path, tell: Tell) -> Iterator[File]:
     if (data / HISTORY).exists():
         tell("copying the history")
@@ -141,7 +176,8 @@ def _log(data: Path, target: Path, tell: Tell) -> tuple[Record, list[File]]:
 
 
 def _copy_log(data: Path, target: Path, tell: Tell) -> tuple[Record, list[File]]:
-    found, seq = segments(data), durable_seq(data)
+    # In this order: what is durable then is in the segments that there are then.
+    seq, found = durable_seq(data), segments(data)
     assert seq is not None, "it was there before, and nobody deletes it"
     wanted = [segment for segment in found if segment.first_seq <= seq] or found[:1]
     files = []

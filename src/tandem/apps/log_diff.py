@@ -23,8 +23,10 @@ SHOWN = 10
 
 def compare(a: Path, b: Path, tell: Tell) -> dict[str, Any]:
     """Raises Fault, EngineError, OSError."""
-    logs = {"a": (a, segments(a), last_seq(a)), "b": (b, segments(b), last_seq(b))}
-    common = min(last for _, _, last in logs.values())
+    # First what is durable: it is in the segments that there are then.
+    lasts = {"a": last_seq(a), "b": last_seq(b)}
+    logs = {"a": (a, segments(a), lasts["a"]), "b": (b, segments(b), lasts["b"])}
+    common = min(lasts.values())
     is_same = logs["a"][1][0].cluster_id == logs["b"][1][0].cluster_id
     difference = _first_difference(logs["a"][1], logs["b"][1], common) if is_same else None
     if difference is not None and not difference["or_before"]:

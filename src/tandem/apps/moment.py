@@ -83,8 +83,9 @@ def open_moment(directory: Path, until: str | None, tell: Callable[[str], None],
 
 def _resolve(directory: Path, until: str | None) -> tuple[int, int]:
     """The last seq that counts, and what the clock shows."""
-    found = log_files.segments(directory)
+    # In this order: what is durable then is in the segments that there are then.
     last = log_files.last_seq(directory)
+    found = log_files.segments(directory)
     if until is not None and not (until.isdigit() and int(until) < _MS_FROM):
         until_us, time_us = read_time(until)
         return _seq_at(found, last, until_us), time_us
