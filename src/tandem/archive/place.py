@@ -1,5 +1,6 @@
 """Where an archive is: a directory, or a bucket's prefix on S3. Files there appear whole or not at all."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ class Place:
     def __init__(self, address: str) -> None:
         """`address`: a directory, or `s3://bucket/prefix?region=...&endpoint_override=...`; credentials come from where
         AWS's own tools take them."""
-        self.address = address.partition("?")[0]
+        self.address = _shown(address)
         self._is_local = "://" not in address
         with _as_fault(self.address):
             if self._is_local:
@@ -75,15 +76,51 @@ class Place:
         return sorted(info.path[start:] for info in found if info.type == fs.FileType.File)
 
 
+def _shown(address: str) -> str:
+    """Without what may be secret: the query, and credentials before the bucket."""
+    scheme, mark, rest = address.partition("?")[0].rpartition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2] if mark else rest}"
+
+
 def _write_durably(path: Path, data: bytes | memoryview) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Only its owner may read it, as all of the history."""
+    _make_folder(path.parent)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
+    with os.fdopen(_claimed(unfinished), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+        unfinished.replace(path)
+    _sync_folder(path.parent)
+
+
+def _claimed(path: Path) -> int:
+    """Empty and locked: a run that outlived its server may be writing the same day."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            raise BlockingIOError
+        os.ftruncate(descriptor, 0)
+        os.fchmod(descriptor, 0o600)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OSError(f"{path} is being written by another process") from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make_folder(path: Path) -> None:
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

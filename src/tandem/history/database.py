@@ -28,6 +28,8 @@ CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 1024, 65536
 wait for the same disk, much while the projection is behind."""
 JOURNAL_BYTES = 64 * 1024 * 1024
 """What of the write-ahead log's file stays."""
+CONNECT_SECONDS, QUIET_SECONDS = 5, 10
+"""For PostgreSQL to take a connection; without a sign of life from its machine."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_FOR_ONE = Lock()
 """Thread."""
@@ -68,7 +70,7 @@ def open_engine(url: URL, *, readers: int = 0) -> Engine:
     """For one writer, or for that many readers at once."""
     options: dict[str, Any] = {"pool_size": max(readers, 1), "max_overflow": 0}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, **options)
+        return create_engine(url, pool_pre_ping=True, connect_args=_patience(url), **options)
     assert url.database is not None
     if not readers:
         with as_fault(url):
@@ -77,6 +79,18 @@ def open_engine(url: URL, *, readers: int = 0) -> Engine:
     event.listen(engine, "connect", _prepare_reader if readers else _prepare_writer)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _patience(url: URL) -> dict[str, int]:
+    """With a server that does not answer: without it threads would wait for hours. What the URL says counts more."""
+    wanted = {
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": QUIET_SECONDS,
+        "keepalives_interval": QUIET_SECONDS // 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 2 * QUIET_SECONDS * 1000,
+    }
+    return {name: value for name, value in wanted.items() if name not in url.query}
 
 
 def _open_file(path: Path) -> sqlite3.Connection:
