@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 
 from tandem.history import schema
 from tandem.history.database import HistoryUnusable, database_url
+from tandem.history.export import Exporter
 from tandem.history.postgres_store import month_of
 from tandem.history.rows import Rows
 from tandem.history.store import PositionMoved, Store, open_store
@@ -94,6 +95,31 @@ def test_months_have_partitions_before_they_begin(postgres: Server) -> None:
     months = ("2026_11", "2026_12", "2027_02", "2027_03")
     assert [name for (name,) in rows_of(store, made)] == [f"ledger_{month}" for month in months]
     assert month_of(NOVEMBER_US + 100 * DAY_US) == 2027 * 12 + 1
+    indexes = text(
+        "SELECT (SELECT relname FROM pg_class WHERE oid = indrelid), count(*),"
+        " count(*) FILTER (WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = indexrelid))"
+        " FROM pg_index WHERE indrelid::regclass::text ~ '_2026_11$' GROUP BY 1 ORDER BY 1"
+    )
+    found = {name: (count, attached) for name, count, attached in rows_of(store, indexes)}
+    wanted = {f"{name}_2026_11": 1 + len(schema.metadata.tables[name].indexes) for name in schema.PARTITIONED}
+    assert found == {name: (count, count) for name, count in wanted.items()}
     rest = text("SELECT count(*) FROM pg_class WHERE relkind = 'p'")
     assert rows_of(store, rest)[0][0] == len(schema.PARTITIONED)
+    store.close()
+
+
+@pytest.mark.timeout(30)
+def test_a_new_month_does_not_wait_for_readers(postgres: Server) -> None:
+    """An audit reads for hours in one transaction, and whoever came later would wait behind the writer."""
+    url = database_url(postgres.new_database(), Path())
+    store = open_store(url)
+    store.claim(CLUSTER)
+    store.write(ledger_rows(1, NOVEMBER_US, 5), {}, "")
+    exporter = Exporter(url)
+    with exporter.at_once():
+        assert sum(map(len, exporter.rows("ledger"))) == 1
+        store.write(ledger_rows(2, NOVEMBER_US + 40 * DAY_US, 7), {}, "")
+        assert sum(map(len, exporter.rows("ledger"))) == 1
+    assert sum(map(len, exporter.rows("ledger"))) == 2
+    exporter.close()
     store.close()

@@ -22,6 +22,8 @@ class MarketPast:
     def __init__(self, questions: Questions) -> None:
         self._ask = questions.ask
         self._reader = questions.reader
+        self._is_silent = False
+        """While the process starts: a database that did not answer once is not waited for again."""
 
     async def trades(self, wanted: Wanted) -> list[Trade]:
         return await self._ask(wanted.need, lambda: self._reader.trades(wanted.market, _range(wanted)), trade_of)
@@ -41,9 +43,12 @@ class MarketPast:
         return await self._ask(need, lambda: self._reader.candle_pieces(market, pieces, start_us, end_us), candle_of)
 
     def next_aggregate(self, market: int, next_trade: int) -> int | None:
+        if self._is_silent:
+            return None
         try:
             last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
         except HistoryUnusable as error:
+            self._is_silent = True
             log(__name__).warning("aggregate trades are numbered without the history", reason=str(error))
             return None
         return last[0].aggregate_id + 1 if last and last[0].trade_id == next_trade - 1 else None

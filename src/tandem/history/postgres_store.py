@@ -65,16 +65,25 @@ class PostgresStore(Store):
         for month in range(month_of(rows.from_us), month_of(rows.time_us) + 2):
             if month not in self._months:
                 for table in schema.PARTITIONED:
-                    self._cursor.execute(partition_of(table, month))
+                    self._make_partition(table, month)
                 self._months.add(month)
 
+    def _make_partition(self, table: str, month: int) -> None:
+        """Beside the table and then attached: made as its partition it would wait for everybody who reads the table,
+        an audit or a dump for hours, and whoever reads next would wait for it."""
+        name, statements = partition_of(table, month)
+        if self._cursor.execute("SELECT to_regclass(%s) IS NULL", [name]).fetchone() == (True,):
+            for statement in statements:
+                self._cursor.execute(statement)
 
-def partition_of(table: str, month: int) -> str:
-    """Makes the partition of a month, counted from year 0, unless it is there."""
+
+def partition_of(table: str, month: int) -> tuple[str, Sequence[str]]:
+    """The name of the partition of a month, counted from year 0, and what makes it."""
     year, index = divmod(month, 12)
-    return (
-        f"CREATE TABLE IF NOT EXISTS {table}_{year:04d}_{index + 1:02d} PARTITION OF {table}"
-        f" FOR VALUES FROM ({_start_of(month)}) TO ({_start_of(month + 1)})"
+    name = f"{table}_{year:04d}_{index + 1:02d}"
+    return name, (
+        f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
+        f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({_start_of(month)}) TO ({_start_of(month + 1)})",
     )
 
 
