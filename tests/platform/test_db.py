@@ -72,3 +72,25 @@ def test_a_damaged_database_is_not_copied(tmp_path: Path) -> None:
     (tmp_path / "db").write_bytes(b"no database" * 1_000)
     with pytest.raises(DatabaseUnusable, match="not a database"):
         copy_database(tmp_path / "db", tmp_path / "copy")
+
+
+def test_somebody_may_come_and_go_while_it_is_copied(tmp_path: Path) -> None:
+    """A closed file is read as one that nobody changes; half of it would be of before and half of after."""
+    database = Database(tmp_path / "db", TABLE)
+    with database.transaction() as sql:
+        sql.executemany("INSERT INTO note VALUES (?)", [("x" * 4000,)] * 2 * COPY_PAGES)
+    database.close()
+    steps = []
+
+    def progress(left: int, pages: int) -> None:
+        steps.append((left, pages))
+        if len(steps) == 1:
+            visitor = Database(tmp_path / "db", TABLE)
+            with visitor.transaction() as sql:
+                sql.execute("UPDATE note SET text = 'short' WHERE rowid % 2")
+                sql.execute("INSERT INTO note SELECT text || rowid FROM note")
+            visitor.close()
+
+    copy_database(tmp_path / "db", tmp_path / "copy", progress)
+    assert notes(tmp_path / "copy") == notes(tmp_path / "db")
+    assert len(steps) > 2

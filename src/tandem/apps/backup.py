@@ -89,6 +89,7 @@ def verified_log(directory: Path, tell: Tell) -> dict[str, object]:
 
 def _claim(target: Path) -> None:
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sync_directory(target.parent)
     if any(target.iterdir()):
         raise BackupRefused(f"{target} is not empty: every backup has a directory of its own")
 

@@ -62,6 +62,7 @@ def restore(backup: Path, data: Path, passphrase: str, tell: Tell) -> Restored:
 
 def _restore(backup: Path, data: Path, manifest: Manifest, vault: Vault, tell: Tell) -> Restored:
     (data / RESTORING).touch(0o600)
+    sync_directory(data.parent)
     sync_directory(data)
     for number, file in enumerate(manifest.files, 1):
         tell(f"restoring file {number} of {len(manifest.files)}: {file.name}")

@@ -118,17 +118,20 @@ def _copy(source: Path, copy: sqlite3.Connection, tell: Progress) -> None:
     """In one transaction: what is copied is of one moment, and does not begin again when somebody writes."""
     with _as_fault(source):
         while True:
-            is_quiet = not _has_wal(source)
+            quiet = _quiet(source)
             # Only an immutable file is read without a lock file beside it; nobody has it open, or there would be a WAL.
-            how = "immutable=1" if is_quiet else "mode=ro"
+            how = "mode=ro" if quiet is None else "immutable=1"
             with contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?{how}", uri=True)) as connection:
                 connection.execute("PRAGMA busy_timeout = 5000")
                 connection.execute("BEGIN")
                 connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
                 connection.backup(copy, pages=COPY_PAGES, progress=lambda _status, left, pages: tell(left, pages))
-            if not is_quiet or not _has_wal(source):
+            if quiet is None or quiet == _quiet(source):
                 return
 
 
-def _has_wal(path: Path) -> bool:
-    return path.with_name(path.name + "-wal").exists()
+def _quiet(path: Path) -> tuple[int, ...] | None:
+    """What a file is known by that nobody has open; None: somebody has. One who comes and goes writes to it."""
+    found = path.stat()
+    is_open = path.with_name(path.name + "-wal").exists()
+    return None if is_open else (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
