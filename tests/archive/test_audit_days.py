@@ -147,6 +147,16 @@ def test_a_row_that_came_back_to_sql_as_another(pruned_data: Path) -> None:
     assert [(one["where"], one["seq"], one["found"]) for one in found] == [("sql", wrong["seq"], {"cause": "OTHER"})]
 
 
+@pytest.mark.parametrize("rows", ["daily WHERE day_us", "candles WHERE interval = '1d' AND open_us"])
+def test_what_never_leaves_sql_is_missed_even_if_all_of_a_day_is_gone(pruned_data: Path, rows: str) -> None:
+    gone = f"{rows} / {DAY} = {start_of(date.fromisoformat(GONE[1])) // DAY}"
+    ((count,),) = run(pruned_data, f"SELECT count(*) FROM {gone}")
+    run(pruned_data, f"DELETE FROM {gone}")
+    found = found_in(pruned_data)
+    assert [(one["table"], one["where"], one["found"]) for one in found] == [(rows.split()[0], "sql", None)] * count
+    assert count > 1
+
+
 def test_a_prune_that_was_cut_off(data: Path) -> None:
     """Of the newest day that is leaving, some rows are in SQL and some are not."""
     start_us = start_of(date.fromisoformat(KEPT[0]))

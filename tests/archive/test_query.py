@@ -130,6 +130,13 @@ def test_what_is_no_question_is_refused(sqlite: URL, tmp_path: Path, question: s
         asked(question, tmp_path, sqlite)
 
 
+@pytest.mark.parametrize("name", ["query('FROM tra' || 'des')", "query_table('tra' || 'des')"])
+def test_a_name_that_is_put_together_is_not_an_empty_table(sqlite: URL, tmp_path: Path, name: str) -> None:
+    archived(sqlite, tmp_path, FIRST)
+    (found,) = asked(f"SELECT count(*) AS rows FROM {name}", tmp_path, sqlite)
+    assert found["rows"] == len(everything(sqlite)["trades"]) > 0
+
+
 def test_an_archive_is_asked_without_a_database(sqlite: URL, tmp_path: Path) -> None:
     archived(sqlite, tmp_path / "archive")
     counted = "SELECT count(*) AS rows, max(seq) AS seq FROM fills WHERE day <= '2026-11-23'"

@@ -25,6 +25,8 @@ Recent = Callable[[str], Iterable[Sequence[Row]]]
 """By table: rows of SQL that no file has."""
 _PARTITIONS = pa.schema([("market", pa.string()), ("day", pa.date32())])
 _DAY_ONLY = pa.schema([("day", pa.date32())])
+_ANY_NAME = "query|query_table"
+"""Functions of DuckDB that put a table's name together."""
 _STATEMENTS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -60,7 +62,7 @@ class Desk:
         decimals = {asset.decimals for asset in names.assets.values()}
         with _refusing():
             for table in TABLES.values():
-                is_asked = re.search(rf"\b{table.name}\b", self._question, re.IGNORECASE) is not None
+                is_asked = re.search(rf"\b({table.name}|{_ANY_NAME})\b", self._question, re.IGNORECASE) is not None
                 files = _files(place, manifests, table) if is_asked else None
                 rest = recent(table.name) if is_asked else ()
                 self._define(table, files, (with_day(table, chunk, names) for chunk in rest), decimals)
