@@ -2,15 +2,23 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tandem.apps.history import Questions
 from tandem.apps.projection import Projection
-from tandem.platform.settings import Settings
-from tests.apps.directories import make_directory, opened
+from tandem.domain.history import Need
+from tandem.history.database import database_url
+from tandem.history.reader import Range, Reader
+from tandem.history.store import drop_history
+from tandem.platform.settings import HistorySettings, Settings
+from tests.apps.directories import make_directory, opened, trade
+from tests.archive.lived import project
+from tests.engine.shard import BUYER, MARKET
 from tests.support.descriptors import no_descriptors
 
 
@@ -56,3 +64,42 @@ async def test_what_it_could_not_finish_saying_is_no_end(tmp_path: Path, monkeyp
         engine.close()
         await projection.stop()
     assert projection.restarts > 0
+
+
+@pytest.mark.timeout(60)
+async def test_a_history_that_went_on_with_the_original_answers_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither while it is ahead of the restored log nor when that has come as far on its own way."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    make_directory(tmp_path / "original")
+    shutil.copytree(tmp_path / "original", tmp_path / "restored")
+    with opened(tmp_path / "original") as engine:
+        trade(engine, 20, "original")
+    project(tmp_path / "original", url)
+    settings = Settings(data=str(tmp_path / "restored"), history=HistorySettings(database=url))
+    with opened(tmp_path / "restored") as engine:
+        projection = Projection(settings, engine, lambda: 0)
+        reader = Reader(database_url(url, tmp_path))
+        questions = Questions(reader, projection.fits, wait_seconds=0.05)
+
+        async def ask() -> int:
+            rows = await questions.ask(Need(0, -1, 0), lambda: reader.orders(BUYER, MARKET, Range(limit=1_000)), id)
+            return len(rows)
+
+        with pytest.raises(TimeoutError, match="another past"):
+            await ask()
+        trade(engine, 30, "otherwise")
+        assert await ask() > 0
+        projection.start()
+        await come_true(lambda: projection.restarts > 0)
+        assert projection._is_another_past
+        assert "Fatal Python error" not in capfd.readouterr().err
+        with pytest.raises(TimeoutError, match="another past"):
+            await ask()
+        drop_history(database_url(url, tmp_path))
+        await come_true(lambda: projection.status.seq == engine.digest()[0])
+        assert await ask() > 0
+        engine.close()
+        await projection.stop()
+        questions.close()

@@ -147,7 +147,7 @@ async def test_the_history_of_another_exchange_answers_nothing(tmp_path: Path) -
 
 
 async def test_a_database_that_is_not_there_yet_answers_nothing(tmp_path: Path) -> None:
-    questions = open_questions("", tmp_path, CLUSTER)
+    questions = open_questions("", tmp_path, CLUSTER, lambda _seq: True)
     with pytest.raises(TimeoutError):
         await questions.ask(Need(0, -1, 0), questions.reader.position, str)
     questions.close()

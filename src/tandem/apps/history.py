@@ -24,16 +24,25 @@ ANSWER_SECONDS = 10.0
 THREADS = 4
 
 
-def open_questions(database: str, data: Path, cluster_id: str) -> "Questions":
+def open_questions(database: str, data: Path, cluster_id: str, fits: Callable[[int], bool]) -> "Questions":
     """`database` as in the settings. Raises HistoryUnusable only when it names none: it need not be there yet."""
-    return Questions(Reader(database_url(database, data), readers=THREADS, cluster_id=cluster_id))
+    return Questions(Reader(database_url(database, data), readers=THREADS, cluster_id=cluster_id), fits)
 
 
 class Questions:
     """As many at once as the reader has connections."""
 
-    def __init__(self, reader: Reader, *, threads: int = THREADS, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        fits: Callable[[int], bool] = lambda _seq: True,
+        *,
+        threads: int = THREADS,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        """`fits`: whether a history that is told up to a seq can be that of this log, asked in any thread."""
         self.reader = reader
+        self._fits = fits
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="history")
         self._wait_seconds = wait_seconds
 
@@ -50,6 +59,8 @@ class Questions:
                 seq, time_us, rows = question()
             except HistoryUnusable as error:
                 return str(error)
+            if not self._fits(seq):
+                return f"it is told up to {seq}, another past than that of this log"
             return [convert(row) for row in rows] if need.is_met_at(seq, time_us) else f"it is told up to {seq}"
 
         loop = asyncio.get_running_loop()
@@ -69,7 +80,7 @@ class Questions:
                 seq, time_us, _ = self.reader.position()
             except HistoryUnusable:
                 return False
-            return need.is_met_at(seq, time_us)
+            return self._fits(seq) and need.is_met_at(seq, time_us)
 
         loop = asyncio.get_running_loop()
         while loop.time() < end:

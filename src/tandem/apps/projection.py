@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tandem.apps.project import Task
+from tandem.apps.project import WRONG_EXCHANGE_EXIT_CODE, Task
 from tandem.history.projector import Status
 from tandem.platform.engine import Engine
 from tandem.platform.settings import Settings
@@ -34,6 +34,7 @@ class Projection:
         self._is_stopping = False
         self.status = Status()
         self.restarts = 0
+        self._is_another_past = False
 
     def start(self) -> None:
         self._supervisor = asyncio.create_task(self._supervise())
@@ -65,6 +66,11 @@ class Projection:
             "audit_differences": lambda: self._earlier.differences + self.status.differences,
         }
 
+    def fits(self, seq: int) -> bool:
+        """Whether a history that is told up to `seq` can be that of this log. A database that went on with the original
+        of a restored exchange is ahead of it, and later told otherwise."""
+        return not self._is_another_past and seq <= self._engine.digest()[0]
+
     def told_us(self) -> int:
         """The time that the history has come to; 0: not known yet."""
         return self.status.time_us
@@ -82,7 +88,9 @@ class Projection:
         while True:
             before = self.status.seq
             try:
-                end = f"exit code {await self._run()}"
+                code = await self._run()
+                self._is_another_past = code == WRONG_EXCHANGE_EXIT_CODE
+                end = f"exit code {code}"
             except (OSError, ValueError, msgspec.DecodeError) as error:
                 # There are no descriptors or no memory for it, or what it said was cut off.
                 end = str(error)
@@ -124,6 +132,8 @@ class Projection:
 
     def _note(self, status: Status) -> None:
         self.status = status
+        if not status.error:
+            self._is_another_past = False
         if status.seq:
             self._engine.release_log(status.seq)
 

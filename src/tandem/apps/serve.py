@@ -93,7 +93,10 @@ class Exchange:
         self.settings = settings
         self.client = EngineClient(engine, _end_at_once)
         self.keys = keys
-        self.questions = _open_questions(settings, found["cluster_id"])
+        self.projection = Projection(settings, engine, clock.wall_us) if settings.history.enabled else None
+        self.questions = (
+            None if self.projection is None else _open_questions(settings, found["cluster_id"], self.projection.fits)
+        )
         self._past = None if self.questions is None else TradingPast(self.questions)
         market_past = None if self.questions is None else MarketPast(self.questions)
         limiter = RateLimiter(settings.limits)
@@ -114,7 +117,6 @@ class Exchange:
         ]
         self.gateway = Gateway(self.operations, keys, limiter, clock)
         streams = StreamApp(self.hub, self.sockets, listen_keys, users, self.gateway.address_of)
-        self.projection = Projection(settings, engine, clock.wall_us) if settings.history.enabled else None
         gauges = {"sockets": lambda: float(len(self.sockets)), "slow_clients_cut_off": lambda: self.sockets.cut_off}
         self._archivist: Archivist | None = None
         if self.projection is not None:
@@ -239,9 +241,8 @@ def _teller(engine: Engine) -> Callable[[int], None]:
     return tell
 
 
-def _open_questions(settings: Settings, cluster_id: str) -> Questions | None:
-    history = settings.history
-    return open_questions(history.database, Path(settings.data), cluster_id) if history.enabled else None
+def _open_questions(settings: Settings, cluster_id: str, fits: Callable[[int], bool]) -> Questions:
+    return open_questions(settings.history.database, Path(settings.data), cluster_id, fits)
 
 
 def _open_sockets(limits: Limits, clock: SystemClock) -> Sockets:
