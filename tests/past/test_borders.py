@@ -1,6 +1,7 @@
 """Where exactly memory alone is enough, and how far exactly the past has to be told."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -151,6 +152,19 @@ async def test_a_database_that_is_not_there_yet_answers_nothing(tmp_path: Path) 
     with pytest.raises(TimeoutError):
         await questions.ask(Need(0, -1, 0), questions.reader.position, str)
     questions.close()
+
+
+@pytest.mark.parametrize("damage", ["left_qty = 'much'", "client_id = CAST(x'ff' AS TEXT)"])
+async def test_a_row_that_cannot_be_read_is_a_history_that_cannot_answer(tmp_path: Path, damage: str) -> None:
+    """What the exchange needs of it at its start is asked for again: it must not end for it."""
+    sql = Sql(database_url("", tmp_path))
+    sql.tell([Result(seq=1, time_us=1000, events=[accepted(1)])])
+    with sqlite3.connect(tmp_path / "history.db") as other:
+        other.execute(f"UPDATE orders SET {damage}")
+    other.close()
+    with pytest.raises(TimeoutError, match="could not answer"):
+        await TradingPast(sql.questions).orders_by_id(Need(1, -1, 1), [1])
+    sql.close()
 
 
 async def test_an_answer_waits_for_the_projection(tmp_path: Path) -> None:
