@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from tandem.apps.history import Questions
 from tandem.domain.history import Need
 from tandem.domain.trading import Side
@@ -47,7 +49,7 @@ class MarketPast:
             return None
         try:
             last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
-        except HistoryUnusable as error:
+        except (HistoryUnusable, msgspec.MsgspecError) as error:  # the latter: a row that is none
             self._is_silent = True
             log(__name__).warning("aggregate trades are numbered without the history", reason=str(error))
             return None
