@@ -42,6 +42,13 @@ def say(text: str) -> None:
     print(f"  {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
+def told(rows: list[Row]) -> list[Row]:
+    """Said at once: the whole takes half an hour."""
+    for what, measured, _ in rows:
+        say(f"{what}: {measured}")
+    return rows
+
+
 class Running(Exchange):
     """A real `tandem serve` on a directory that the generator made."""
 
@@ -228,7 +235,8 @@ def served_rows(folder: Path, data: Path, databases: dict[str, str], made: dict[
             exchange.catch_up()
             say(f"{name}: questions")
             answers[name] = ask(exchange, made, options.query_rate, options.query_seconds)
-            latencies += latency_rows(name, exchange, plain, options.rounds, options.seconds)
+            told(question_rows({name: answers[name]}))
+            latencies += told(latency_rows(name, exchange, plain, options.rounds, options.seconds))
         finally:
             exchange.stop()
             plain.stop()
@@ -295,7 +303,7 @@ def millions(value: float) -> str:
 
 
 def measure(folder: Path, server: Server, options: Any) -> tuple[list[Row], dict[str, Any]]:
-    rows = limits(folder, server, min(options.orders, options.limit_orders))
+    rows = told(limits(folder, server, min(options.orders, options.limit_orders)))
     data = folder / "data"
     made = make_log(data, options.orders)
     databases = {"SQLite": "", "PostgreSQL": server.new_database("history")}
@@ -304,9 +312,9 @@ def measure(folder: Path, server: Server, options: Any) -> tuple[list[Row], dict
         say(f"{name}: projection")
         projected = project(data, database)
         size = sqlite_bytes(data) if name == "SQLite" else server.bytes_of("history")
-        found += projection_rows(name, made, projected, size)
+        found += told(projection_rows(name, made, projected, size))
     rows = found + rows + served_rows(folder, data, databases, made, options)
-    return rows + archive_rows(folder, data, made), made
+    return rows + told(archive_rows(folder, data, made)), made
 
 
 def text_of(rows: list[Row], made: dict[str, Any], version: str, options: Any) -> str:
