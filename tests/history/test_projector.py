@@ -49,6 +49,30 @@ def test_it_goes_on_from_where_it_ended(traffic: Traffic, data: Path, twins: Twi
     assert twins.differences() == {}
 
 
+def test_what_the_log_may_let_go_of_is_settled(
+    traffic: Traffic, data: Path, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.history.projector.AT_ONCE", 50)
+    told: list[tuple[int, int]] = []
+    projector = Projector(data, twins.first, lambda status: told.append((status.seq, status.settled_seq)), settles=True)
+    traffic.send(300)
+    projected(projector)
+    assert told[0] == (0, 0)
+    first = told[1][0]
+    assert told[1] == (first, first), "the first transaction waits for the disk"
+    assert [settled for _, settled in told[2:]] == [first] * len(told[2:]), "and the next only a second later"
+    assert told[-1][0] > first
+    monkeypatch.setattr("tandem.history.projector.SETTLE_SECONDS", 0.0)
+    again = Projector(data, twins.second, lambda status: told.append((status.seq, status.settled_seq)), settles=True)
+    told.clear()
+    projected(again)
+    assert all(seq == settled for seq, settled in told)
+    assert len(told) > 3
+    unsettled = Projector(data, twins.first)
+    traffic.send(50)
+    assert projected(unsettled).settled_seq == 0
+
+
 def test_names_and_digest_are_told(traffic: Traffic, data: Path, sqlite_twins: Twins) -> None:
     traffic.send(200)
     traffic.engine.update_asset(0, "Renamed")

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from tandem.domain.history import Need
 from tandem.history.database import HistoryUnusable, database_url
 from tandem.history.reader import Answer, Reader
@@ -59,7 +57,7 @@ class Questions:
         def answer() -> list[T] | str:
             try:
                 seq, time_us, rows = question()
-            except (HistoryUnusable, msgspec.MsgspecError) as error:  # the latter: a row that is none
+            except HistoryUnusable as error:
                 return str(error)
             if not self._fits(seq):
                 return f"it is told up to {seq}, another past than that of this log"

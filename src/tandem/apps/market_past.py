@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from tandem.apps.history import Questions
 from tandem.domain.history import Need
 from tandem.domain.trading import Side
@@ -49,7 +47,7 @@ class MarketPast:
             return None
         try:
             last = self._reader.trades(market, Range(limit=1, is_last=True, before_id=next_trade)).rows
-        except (HistoryUnusable, msgspec.MsgspecError) as error:  # the latter: a row that is none
+        except HistoryUnusable as error:
             self._is_silent = True
             log(__name__).warning("aggregate trades are numbered without the history", reason=str(error))
             return None

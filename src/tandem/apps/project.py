@@ -31,6 +31,8 @@ class Task(msgspec.Struct, frozen=True):
     """As in the settings. Not an argument of the process, which anybody could read: it may hold a password."""
     log_format: str
     log_level: str
+    settles: bool = False
+    """Whether the log is to let go of what is told for good."""
 
 
 def project(data: Path, database: str, *, once: bool, rebuild: bool) -> Status:
@@ -72,7 +74,7 @@ def serve() -> None:
     task = msgspec.json.decode(line, type=Task)
     configure_logging(task.log_format, task.log_level)
     data = Path(task.data)
-    projector = Projector(data, database_url(task.database, data), _print)
+    projector = Projector(data, database_url(task.database, data), _print, settles=task.settles)
     threading.Thread(target=_wait_for_the_end, args=(projector,), daemon=True).start()
     memory.keep_still()
     try:

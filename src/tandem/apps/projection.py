@@ -22,7 +22,11 @@ FINISH_SECONDS = 10.0
 class Projection:
     def __init__(self, settings: Settings, engine: Engine, now_us: Callable[[], int]) -> None:
         self._task = Task(
-            str(Path(settings.data).absolute()), settings.history.database, settings.log_format, settings.log_level
+            str(Path(settings.data).absolute()),
+            settings.history.database,
+            settings.log_format,
+            settings.log_level,
+            settles=settings.log.keep == "snapshots",
         )
         self._engine = engine
         self._now_us = now_us
@@ -134,8 +138,9 @@ class Projection:
         self.status = status
         if not status.error:
             self._is_another_past = False
-        if status.seq:
-            self._engine.release_log(status.seq)
+        told = status.settled_seq if self._task.settles else status.seq
+        if told:
+            self._engine.release_log(told)
 
     def _end_input(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None

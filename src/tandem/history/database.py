@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -45,7 +46,7 @@ def as_fault(url: URL) -> Iterator[None]:
     """What a driver says becomes HistoryUnusable."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:  # the last: a row that is none
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise HistoryUnusable(f"{url.render_as_string()}: {str(reason).strip()}") from error
 
@@ -66,11 +67,12 @@ def database_url(database: str, data: Path) -> URL:
     raise HistoryUnusable(f"the history's database is sqlite:///<file> or postgresql://..., not {backend}")
 
 
-def open_engine(url: URL, *, readers: int = 0) -> Engine:
-    """For one writer, or for that many readers at once."""
+def open_engine(url: URL, *, readers: int = 0, longest_ms: int = 0) -> Engine:
+    """For one writer, or for that many readers at once. `longest_ms`: how long PostgreSQL tries one question; 0: for
+    ever."""
     options: dict[str, Any] = {"pool_size": max(readers, 1), "max_overflow": 0}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, connect_args=_patience(url), **options)
+        return create_engine(url, pool_pre_ping=True, connect_args=_patience(url, longest_ms), **options)
     assert url.database is not None
     if not readers:
         with as_fault(url):
@@ -81,15 +83,17 @@ def open_engine(url: URL, *, readers: int = 0) -> Engine:
     return engine
 
 
-def _patience(url: URL) -> dict[str, int]:
+def _patience(url: URL, longest_ms: int) -> dict[str, int | str]:
     """With a server that does not answer: without it threads would wait for hours. What the URL says counts more."""
-    wanted = {
+    wanted: dict[str, int | str] = {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": QUIET_SECONDS,
         "keepalives_interval": QUIET_SECONDS // 2,
         "keepalives_count": 2,
         "tcp_user_timeout": 2 * QUIET_SECONDS * 1000,
     }
+    if longest_ms:
+        wanted["options"] = f"-c statement_timeout={longest_ms}"
     return {name: value for name, value in wanted.items() if name not in url.query}
 
 

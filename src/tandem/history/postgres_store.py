@@ -25,9 +25,13 @@ class PostgresStore(Store):
         super().__init__(connection)
         self._cursor: psycopg.Cursor[Any] = self._driver.cursor()
         self._months: set[int] = set()
+        self._is_settling = False
         with connection.begin():
             for statement in _SESSION:
                 connection.exec_driver_sql(statement)
+
+    def _settle(self) -> None:
+        self._is_settling = True
 
     def _write(self, rows: Rows, names: Names, digest: str) -> None:
         try:
@@ -36,6 +40,9 @@ class PostgresStore(Store):
             raise HistoryUnusable(f"{self._url.render_as_string()}: {str(error).strip()}") from error
 
     def _put(self, rows: Rows, names: Names) -> None:
+        if self._is_settling:
+            self._is_settling = False
+            self._cursor.execute("SET LOCAL synchronous_commit = on")
         self._make_partitions(rows)
         added = {"orders": rows.orders, **rows.appended}
         for table, values in added.items():

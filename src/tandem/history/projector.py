@@ -29,6 +29,8 @@ GATHER_SECONDS = 0.1
 """How long the first command of a batch waits for company: each batch writes the growing end of every index."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """After errors."""
+SETTLE_SECONDS = 1.0
+"""Between two transactions that wait for the disk, where the log lets go of what is settled."""
 COLLECT_SECONDS = 60.0
 """Between two searches for reference cycles, of which the process makes few."""
 _CLUSTER_FILE = "CLUSTER"
@@ -49,18 +51,25 @@ class Status:
     """The last one; empty when all is well again."""
     differences: int = 0
     """Between SQL and the core, found by samples since this process began."""
+    settled_seq: int = 0
+    """Told up to here even if the machine ends at once. 0: not known yet."""
 
 
 class Projector:
     """`run` it in a thread of its own or in none. `finish`: end when everything durable is told. `stop`: end soon."""
 
-    def __init__(self, data: Path, url: URL, tell: Callable[[Status], None] = lambda _status: None) -> None:
+    def __init__(
+        self, data: Path, url: URL, tell: Callable[[Status], None] = lambda _status: None, *, settles: bool = False
+    ) -> None:
+        """`settles`: the log lets go of what `settled_seq` says."""
         self._data = data
+        self._settles = settles
         self._url = url
         self._tell = tell
         self.status = Status()
         self.finish, self.stop = Event(), Event()
         self._next_collection = time.monotonic() + COLLECT_SECONDS
+        self._next_settling = 0.0
 
     def rebuild(self) -> None:
         """Drops what is there; `run` then begins at zero. Raises HistoryUnusable."""
@@ -137,10 +146,20 @@ class Projector:
         seq, digest = follower.digest()
         assert seq == rows.seq, "the state is that after the last result"
         is_first = store.position.seq == 0
-        store.write(rows, _names(follower, rows.references, is_first=is_first), f"{digest:016x}")
+        names, settle = _names(follower, rows.references, is_first=is_first), self._is_to_settle()
+        store.write(rows, names, f"{digest:016x}", settle=settle)
+        if settle:
+            self.status.settled_seq = seq
         self.status.differences += check.after_write(rows, follower, store)
         self._move_to(store, rows.count())
         self._collect()
+
+    def _is_to_settle(self) -> bool:
+        now = time.monotonic()
+        if not self._settles or now < self._next_settling:
+            return False
+        self._next_settling = now + SETTLE_SECONDS
+        return True
 
     def _collect(self) -> None:
         now = time.monotonic()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from tandem.domain.intervals import DAY, INTERVALS
 from tandem.history import schema
-from tandem.history.database import as_fault, open_engine
+from tandem.history.database import HistoryUnusable, as_fault, open_engine
 from tandem.history.export import BY_SEQ, candles_within, closed_in, within
 from tandem.history.export import Period as Period
 from tandem.history.schema import candles, order_lists, orders, position, prevented_matches, trades
@@ -34,8 +34,9 @@ class Pruner:
 
     def mark(self, archived_us: int) -> None:
         """From now on rows of periods that ended before may be in the archive only."""
-        later = position.c.archived_us < archived_us
-        self._run(update(position).where(later).values(archived_us=archived_us))
+        later = func.greatest if self._url.get_backend_name() == "postgresql" else func.max
+        if self._run(update(position).values(archived_us=later(position.c.archived_us, archived_us))) != 1:
+            raise HistoryUnusable(f"{self._url.render_as_string()} is being told anew: archive and prune it afterwards")
 
     def remove(self, period: Period) -> int:
         """How many rows left. Whoever calls it has seen all of them in an archive, and `mark`ed that."""

@@ -40,6 +40,8 @@ from tandem.history.schema import (
     trades,
 )
 
+LONGEST_MS = 8_000
+"""Of one question to PostgreSQL, which may wait for a lock: a little less than whoever asked waits."""
 Key = Column[Any]
 Rows = list[Any]
 """Rising by id and by time. Each row has its table's columns as attributes."""
@@ -77,7 +79,7 @@ class Reader:
     def __init__(self, url: URL, *, readers: int = 4, cluster_id: str = "") -> None:
         """`cluster_id`: whose history it has to be."""
         self._cluster_id = cluster_id
-        self._engine = open_engine(url, readers=readers)
+        self._engine = open_engine(url, readers=readers, longest_ms=LONGEST_MS)
         if url.get_backend_name() == "postgresql":
             self._engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 

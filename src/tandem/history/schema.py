@@ -311,6 +311,7 @@ order_lists = Table(
     Index("order_lists_by_account", "account", "id"),
     Index("order_lists_by_time", "account", "accepted_us", "id"),
     Index("order_lists_by_client", "account", "client_id", "id"),
+    Index("order_lists_by_seq", "seq"),
 )
 
 prevented_matches = Table(
@@ -335,6 +336,7 @@ prevented_matches = Table(
     Index("prevented_by_taker", "taker_order", "id"),
     Index("prevented_by_maker", "maker_order", "id"),
     Index("prevented_by_maker_market", "maker_market", "id"),
+    Index("prevented_by_seq", "seq"),
 )
 
 candles = Table(

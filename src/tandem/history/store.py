@@ -134,9 +134,12 @@ class Store:
 
     # --- writing
 
-    def write(self, rows: Rows, names: Names, digest: str) -> None:
-        """All of it or nothing, and then the position is that of `rows`."""
+    def write(self, rows: Rows, names: Names, digest: str, *, settle: bool = False) -> None:
+        """All of it or nothing, and then the position is that of `rows`. `settle`: the machine's end does not take this
+        back, nor anything before."""
         with as_fault(self._url):
+            if settle:
+                self._settle()
             self._write(rows, names, digest)
         self.position = self.position._replace(seq=rows.seq, time_us=rows.time_us, digest=digest)
 
@@ -155,6 +158,10 @@ class Store:
         if moved != 1:
             raise PositionMoved(f"{self._url.render_as_string()} is not at seq {self.position.seq} any more")
 
+    def _settle(self) -> None:
+        """The next transaction waits for the disk."""
+        raise NotImplementedError
+
     @property
     def _driver(self) -> Any:
         return self._connection.connection.driver_connection
@@ -168,11 +175,15 @@ class SqliteStore(Store):
         super().__init__(connection)
         self._cursor = self._driver.cursor()
 
+    def _settle(self) -> None:
+        self._cursor.execute("PRAGMA synchronous = FULL")
+
     def _write(self, rows: Rows, names: Names, digest: str) -> None:
         try:
             super()._write(rows, names, digest)
         except OverflowError:
             super()._write(_widened(rows), names, digest)
+        self._cursor.execute("PRAGMA synchronous = NORMAL")
 
     def _put(self, rows: Rows, names: Names) -> None:
         pages = CHECKPOINT_PAGES_BEHIND if rows.count() > ROWS_BEHIND else CHECKPOINT_PAGES

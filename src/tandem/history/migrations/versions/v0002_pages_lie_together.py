@@ -35,11 +35,15 @@ def upgrade() -> None:
     op.create_index("orders_by_client", "orders", [DAY, *CLIENT])
     _create_partial("orders_by_cancel", "orders", [DAY, *CANCEL], CANCELED)
     op.create_index("fills_by_seq", "fills", ["seq", "n", "side", "time_us"], unique=True)
+    op.create_index("order_lists_by_seq", "order_lists", ["seq"])
+    op.create_index("prevented_by_seq", "prevented_matches", ["seq"])
 
 
 def downgrade() -> None:
     _drop_all("orders", "orders_by_id", "orders_by_client", "orders_by_cancel")
     _drop_all("fills", "fills_by_seq")
+    _drop_all("order_lists", "order_lists_by_seq")
+    _drop_all("prevented_matches", "prevented_by_seq")
     for table, (before, after) in KEYS.items():
         _change_key(table, after, before)
     op.create_index("orders_by_client", "orders", CLIENT)
