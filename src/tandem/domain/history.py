@@ -31,7 +31,7 @@ def merged(known: list[T], past: list[T], key: Callable[[T], Any], limit: int, *
     """The first `limit` rows, or the last, of two pages that were chosen by the same conditions; rising by `key`. Where
     both have a row, `known` is right."""
     if not known:
-        return past
+        return past[:limit] if from_start else past[-limit:]
     rows = {key(row): row for row in past}
     rows.update((key(row), row) for row in known)
     keys = sorted(rows)

@@ -83,7 +83,7 @@ def open_engine(url: URL, *, readers: int = 0, longest_ms: int = 0) -> Engine:
     return engine
 
 
-def _patience(url: URL, longest_ms: int) -> dict[str, int | str]:
+def _patience(url: URL, longest_ms: int = 0) -> dict[str, int | str]:
     """With a server that does not answer: without it threads would wait for hours. What the URL says counts more."""
     wanted: dict[str, int | str] = {
         "connect_timeout": CONNECT_SECONDS,
