@@ -16,7 +16,7 @@ from tandem.history.reader import Answer, Reader
 from tandem.platform.telemetry import log
 
 T = TypeVar("T")
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 2.0
 """For the projection to come as far as an answer needs."""
 PAUSE_SECONDS = 0.01
 ANSWER_SECONDS = 10.0

@@ -25,8 +25,9 @@ AT_ONCE = 65536
 """Commands in one transaction when the projection is behind. The more they are, the fewer pages of the indexes are
 written more than once."""
 POLL_MS = 50
-GATHER_SECONDS = 0.1
-"""How long the first command of a batch waits for company: each batch writes the growing end of every index."""
+GATHER_SECONDS = 0.5
+"""How long the first command of a batch waits for company: each batch writes the growing end of every index, and orders
+wait for the same disk. Memory answers for what is not told yet."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 """After errors."""
 SETTLE_SECONDS = 1.0
@@ -132,7 +133,7 @@ class Projector:
             if not batches and is_finishing:
                 return
             if batches and not is_finishing and sum(len(batch.results) for batch in batches) < AT_ONCE:
-                time.sleep(GATHER_SECONDS)
+                self.finish.wait(GATHER_SECONDS)
                 batches += follower.poll(AT_ONCE, 0)
             if batches:
                 assets.update((market.id, (market.base, market.quote)) for market in follower.markets())
