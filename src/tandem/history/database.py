@@ -31,6 +31,11 @@ JOURNAL_BYTES = 64 * 1024 * 1024
 """What of the write-ahead log's file stays."""
 CONNECT_SECONDS, QUIET_SECONDS = 5, 10
 """For PostgreSQL to take a connection; without a sign of life from its machine."""
+UNWANTED = (
+    *("jit", "enable_seqscan", "enable_bitmapscan"),
+    *("enable_hashjoin", "enable_mergejoin", "enable_hashagg"),
+)
+"""By PostgreSQL's planner for short questions, each of which goes by an index: statistics may be old."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC_IS_FOR_ONE = Lock()
 """Thread."""
@@ -68,8 +73,8 @@ def database_url(database: str, data: Path) -> URL:
 
 
 def open_engine(url: URL, *, readers: int = 0, longest_ms: int = 0) -> Engine:
-    """For one writer, or for that many readers at once. `longest_ms`: how long PostgreSQL tries one question; 0: for
-    ever."""
+    """For one writer, or for that many readers at once. `longest_ms`: PostgreSQL is asked short questions, and tries
+    each so long at most; 0: any questions."""
     options: dict[str, Any] = {"pool_size": max(readers, 1), "max_overflow": 0}
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, connect_args=_patience(url, longest_ms), **options)
@@ -93,7 +98,7 @@ def _patience(url: URL, longest_ms: int = 0) -> dict[str, int | str]:
         "tcp_user_timeout": 2 * QUIET_SECONDS * 1000,
     }
     if longest_ms:
-        wanted["options"] = f"-c statement_timeout={longest_ms}"
+        wanted["options"] = " ".join([f"-c statement_timeout={longest_ms}", *(f"-c {way}=off" for way in UNWANTED)])
     return {name: value for name, value in wanted.items() if name not in url.query}
 
 
