@@ -70,7 +70,7 @@ async def test_while_sql_lags(world: World, sql: Sql) -> None:
         done += await check(world, 15)
         sql.tell(world.results)
         done += await check(world, 15)
-    assert 5 < done[TOO_LATE] < 90, done
+    assert 0 < done[TOO_LATE] < 90, done
 
 
 PAGED = {
