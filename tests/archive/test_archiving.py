@@ -329,20 +329,21 @@ def test_what_is_damaged_in_the_archive_stays_in_sql(sqlite: URL, tmp_path: Path
     assert everything(sqlite) == after
 
 
-def test_rows_that_the_archive_does_not_have_stay_in_sql(sqlite: URL, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("transfers", f"INSERT INTO transfers VALUES ({{first}} + 5, 1, 0, 5, {START_US + 5})"),
+        ("fills", "DELETE FROM fills WHERE seq = (SELECT max(seq) FROM fills WHERE seq <= {last})"),
+    ],
+    ids=["sql has more", "sql has fewer"],
+)
+def test_nothing_leaves_sql_where_it_and_the_archive_differ(
+    sqlite: URL, tmp_path: Path, table: str, change: str
+) -> None:
     (first, *_rest) = archived(sqlite, tmp_path)
-    run(sqlite, text(f"INSERT INTO transfers VALUES ({first.first_seq + 5}, 1, 0, 5, {START_US + 5})"))
+    run(sqlite, text(change.format(first=first.first_seq, last=first.last_seq)))
     before = everything(sqlite)
-    with pytest.raises(ArchiveUnusable, match=r"2026-11-20 has .* transfers, SQL has"):
-        pruned(sqlite, tmp_path)
-    assert everything(sqlite) == before
-
-
-def test_rows_that_sql_lacks_before_any_left_are_no_reason_to_delete_others(sqlite: URL, tmp_path: Path) -> None:
-    (first, *_rest) = archived(sqlite, tmp_path)
-    run(sqlite, text(f"DELETE FROM fills WHERE seq = (SELECT max(seq) FROM fills WHERE seq <= {first.last_seq})"))
-    before = everything(sqlite)
-    with pytest.raises(ArchiveUnusable, match=r"2026-11-20 has .* fills, SQL has"):
+    with pytest.raises(ArchiveUnusable, match=rf"2026-11-20 has .* {table}, SQL has"):
         pruned(sqlite, tmp_path)
     assert everything(sqlite) == before
 

@@ -1,5 +1,6 @@
 """Two databases of histories that must hold the same."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tandem.history.schema import metadata
 NAMES = tuple(metadata.tables)
 
 
-class Twins:
+class Twins(ABC):
     first: URL
     second: URL
 
@@ -33,8 +34,8 @@ class Twins:
         engine.dispose()
         return found
 
-    def _prefixes(self, connection: Connection) -> tuple[str, str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _prefixes(self, connection: Connection) -> tuple[str, str]: ...
 
 
 class SqliteTwins(Twins):

@@ -72,7 +72,7 @@ def trade_of(row: Any) -> Trade:
 
 def aggregate_of(row: Any) -> Aggregate:
     is_sold = row.taker_side == _SELL
-    return Aggregate(row.aggregate_id, row.price, int(row.qty), row.first_id, row.last_id, row.time_us, is_sold)
+    return Aggregate(row.aggregate_id, row.price, row.qty, row.first_id, row.last_id, row.time_us, is_sold)
 
 
 _CANDLE_COLUMNS = (

@@ -5,6 +5,7 @@ together, and a range of seqs. Two sides that hold the same rows hold them in th
 """
 
 import tempfile
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class Group(NamedTuple):
     range: int | None
 
 
-class Intake:
+class Intake(ABC):
     """`begin`, `add` rows of the log and of SQL, `load` the archive, `flush`."""
 
     def __init__(self, found: Found) -> None:
@@ -119,9 +120,9 @@ class Intake:
             self._take(side, table)
             self.row_counts[side] += len(rows)
 
+    @abstractmethod
     def load(self, place: Place, manifest: Manifest, table: Table) -> None:
         """A table's share of a day."""
-        raise NotImplementedError
 
     def _load(self, place: Place, table: Table, files: Sequence[File]) -> None:
         # Arrow's own pool keeps what it had for itself.
@@ -139,16 +140,16 @@ class Intake:
 
     # --- what the two kinds do with it
 
-    def _prepare(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _prepare(self) -> None: ...
 
+    @abstractmethod
     def _take(self, side: str, table: Table) -> None:
         """What is registered as `incoming`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, table: Table, rows: Sequence[Row]) -> None:
         """Rows of SQL with a value that no column of that kind can have; SQLite takes any."""
-        raise NotImplementedError
 
     # --- in SQL, of `incoming`
 

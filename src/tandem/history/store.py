@@ -3,6 +3,7 @@
 Ints, strings and None go to the driver as they are; SQLite takes them by `executemany`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def drop_history(url: URL) -> None:
     engine.dispose()
 
 
-class Store:
+class Store(ABC):
     """One writer's connection. Every method raises HistoryUnusable; afterwards only `close` may be called."""
 
     def __init__(self, connection: Connection) -> None:
@@ -158,16 +159,16 @@ class Store:
         if moved != 1:
             raise PositionMoved(f"{self._url.render_as_string()} is not at seq {self.position.seq} any more")
 
+    @abstractmethod
     def _settle(self) -> None:
         """The next transaction waits for the disk."""
-        raise NotImplementedError
 
     @property
     def _driver(self) -> Any:
         return self._connection.connection.driver_connection
 
-    def _put(self, rows: Rows, names: Names) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _put(self, rows: Rows, names: Names) -> None: ...
 
 
 class SqliteStore(Store):
