@@ -5,7 +5,7 @@ together, and a range of seqs. Two sides that hold the same rows hold them in th
 """
 
 import tempfile
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
