@@ -67,6 +67,14 @@ def test_views_have_every_row_once(told: URL, tmp_path: Path, until: Any) -> Non
         assert Counter(tuple(row.values()) for row in found) == wanted, name
 
 
+def test_a_column_that_older_files_lack_is_null(sqlite: URL, tmp_path: Path) -> None:
+    archived(sqlite, tmp_path, FIRST)
+    for path in (tmp_path / "order_lists").rglob("*.parquet"):
+        pq.write_table(pq.ParquetFile(path).read().drop_columns(["client_ids"]), path)
+    found = asked("SELECT DISTINCT day IS NULL, client_ids IS NULL FROM order_lists", tmp_path, sqlite)
+    assert sorted(tuple(row.values()) for row in found) == [(False, False), (False, True), (True, False)]
+
+
 def test_amounts_are_decimals_and_numbers_have_names(sqlite: URL, tmp_path: Path) -> None:
     archived(sqlite, tmp_path / "archive", FIRST)
     rows = {row.id: row for row in everything(sqlite)["orders"]}

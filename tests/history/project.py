@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from tandem.history import schema
 from tandem.history.fold import Fold
 from tandem.history.store import Store, open_store
-from tandem.platform.engine import Engine, OpenOrderList, Result
+from tandem.platform.engine import Engine, Result
 
 CLUSTER = "0123456789abcdef0123456789abcdef"
 OPEN = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED")
@@ -25,23 +25,12 @@ def rows_of(store: Store, query: Any) -> list[Any]:
         return list(store._connection.execute(query).all())
 
 
-def open_in(store: Store) -> tuple[list[int], list[OpenOrderList]]:
-    """What SQL says is open."""
+def open_in(store: Store) -> tuple[list[int], list[int]]:
+    """Ids of orders and lists that SQL says are open."""
     orders, lists = schema.orders, schema.order_lists
-    ids = [row.id for row in rows_of(store, select(orders.c.id).where(orders.c.status.in_(OPEN)))]
-    opened = [
-        OpenOrderList(
-            list_id=row.id,
-            account=row.account,
-            market=row.market,
-            kind=row.kind,
-            client_list_id=row.client_id,
-            orders=[int(order) for order in row.orders.split(",")],
-            accepted_us=row.accepted_us,
-        )
-        for row in rows_of(store, select(lists).where(lists.c.is_open))
-    ]
-    return ids, opened
+    queries = select(orders.c.id).where(orders.c.status.in_(OPEN)), select(lists.c.id).where(lists.c.is_open)
+    opened, listed = ([row.id for row in rows_of(store, query)] for query in queries)
+    return opened, listed
 
 
 def project(url: URL, results: Sequence[Result], assets: Assets, *, step: int = 1000, lives: int = 1) -> Store:

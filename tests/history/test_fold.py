@@ -113,6 +113,15 @@ def test_open_lists_are_the_cores(lived: Lived, told: Store) -> None:
     assert [row.id for row in found] == lived.lists
 
 
+def test_lists_have_the_client_ids_of_their_orders(told: Store) -> None:
+    orders, renamed = {row.id: row for row in rows_of(told, select(schema.orders))}, 0
+    for row in rows_of(told, select(schema.order_lists)):
+        members = [orders[int(id)] for id in row.orders.split(",")]
+        assert row.client_ids.split(",") == [order.client_id for order in members]
+        renamed += any(order.amends for order in members)
+    assert renamed > 20
+
+
 def test_the_ledger_adds_up_to_every_balance(lived: Lived, told: Store) -> None:
     held: Counter[tuple[int, int]] = Counter()
     for row in rows_of(told, select(schema.ledger)):

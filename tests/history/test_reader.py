@@ -238,7 +238,6 @@ QUESTIONS: dict[str, Question] = {
     **{f"trades {n}": lambda r, w=w: r.trades(0, w) for n, w in enumerate((LAST, IDS))},
     **{f"candles {n}": lambda r, w=w: r.candles(0, "1m", w) for n, w in enumerate((LAST, TIMES))},
     "candle pieces": lambda r: r.candle_pieces(0, {"1h": [0, 3_600_000_000], "15m": [900_000_000]}, 1, 2**62),
-    "list members": lambda r: r.list_members([1, 2, 3]),
     "orders by id": lambda r: r.orders_by_id([1, 2, 3]),
     "order by client id": lambda r: r.order_by_client_id(1, 0, "id17"),
     "amendments": lambda r: r.amendments(3, IDS),

@@ -80,6 +80,41 @@ def test_rows_of_an_older_version_stay(twins: Twins) -> None:
     engine.dispose()
 
 
+def test_lists_of_an_older_version_get_the_client_ids_of_their_orders(twins: Twins) -> None:
+    engine = open_engine(twins.first)
+    migrate(engine, "0002")
+    orders, lists = metadata.tables["orders"], metadata.tables["order_lists"]
+    names = {(1, 8): "a", (1, 9): "b", (1, 10): "c", (2, 11): "d", (2, 12): "e", (4, 13): "other"}
+    with engine.begin() as connection:
+        if twins.first.get_backend_name() == "postgresql":
+            for statement in partition_of("orders", month_of(0))[1]:
+                connection.execute(text(statement))
+        # In the order of neither ids nor names.
+        for (list_id, order_id), name in sorted(names.items(), key=lambda item: -item[0][1] % 3):
+            row = {column.name: _value_for(column, 7) for column in orders.columns}
+            row |= {"id": order_id, "list_id": list_id, "accepted_us": list_id, "client_id": name, "cancel_id": "x"}
+            connection.execute(insert(orders).values(row))
+        for list_id, members in ((1, "8,9,10"), (2, "11,12"), (3, "5,6"), (4, "4,13")):
+            row = {column.name: _value_for(column, 7) for column in lists.columns if column.name != "client_ids"}
+            row |= {"id": list_id, "orders": members, "accepted_us": list_id, "is_open": list_id == 2}
+            connection.execute(text(_LIST_OF_0002), row)
+        before = connection.execute(text("SELECT * FROM order_lists ORDER BY id")).mappings().all()
+    migrate(engine)
+    with engine.begin() as connection:
+        found = connection.execute(select(lists).order_by(lists.c.id)).mappings().all()
+    # Orders of the third, and one of the fourth, have left.
+    assert [row["client_ids"] for row in found] == ["a,b,c", "d,e", ",", ",other"]
+    assert [{name: row[name] for name in before[0]} for row in found] == before
+    migrate(engine, "base")
+    engine.dispose()
+
+
+_LIST_OF_0002 = (
+    "INSERT INTO order_lists (id, account, market, kind, client_id, orders, accepted_us, is_open, updated_us, seq)"
+    " VALUES (:id, :account, :market, :kind, :client_id, :orders, :accepted_us, :is_open, :updated_us, :seq)"
+)
+
+
 def _value_for(column: Any, number: int) -> Any:
     return {str: str(number), bool: False}.get(column.type.python_type, number)
 

@@ -81,9 +81,11 @@ def test_a_second_writer_is_noticed(store: Store, twins: Twins) -> None:
     assert len(rows_of(store, select(schema.ledger))) == 1
 
 
-def test_orders_that_are_open_but_not_there_are_noticed(store: Store) -> None:
-    with pytest.raises(HistoryUnusable, match="rebuild"):
+def test_what_is_open_but_not_there_is_noticed(store: Store) -> None:
+    with pytest.raises(HistoryUnusable, match=r"lacks orders .* rebuild"):
         list(store.live_orders([1]))
+    with pytest.raises(HistoryUnusable, match=r"lacks order_lists .* rebuild"):
+        list(store.live_lists([1]))
 
 
 def test_months_have_partitions_before_they_begin(postgres: Server) -> None:

@@ -3,7 +3,9 @@
 An order that is open is always found in memory.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,16 @@ import pytest
 from tandem.apps import market_past, trading_past
 from tandem.apps.trading_past import TradingPast
 from tandem.domain.history import Need, merged
-from tandem.domain.trading import CloseReason
+from tandem.domain.trading import CloseReason, ListKind
 from tandem.history import schema
 from tandem.history.database import database_url
-from tandem.platform.engine import Event, Result
+from tandem.platform.engine import Event, ListClosed, OrderExtra, Result
 from tandem.trading.past import Asked
 from tandem.trading.records import by_execution_id, execution_id
 from tests.past.remembered import tell, view_of_everything
 from tests.past.sql import Sql
 from tests.trading.rig import ALICE, BOB, BTCUSDT
-from tests.trading.told import HALF, accepted, amended, closed, traded
+from tests.trading.told import HALF, accepted, amended, closed, listed, traded
 
 ANY = Need(0, -1, 0)
 
@@ -85,6 +87,40 @@ async def test_amendments_from_an_execution_on(sql: Sql) -> None:
         execution_id(3): [execution_id(3), execution_id(4)],
         execution_id(3, 1): [execution_id(4), execution_id(5)],
     }
+
+
+async def test_a_list_knows_what_its_orders_are_called_whatever_became_of_them(tmp_path: Path) -> None:
+    """In the first life one is renamed and one ends, whose row then leaves SQL; in the second another is renamed."""
+    orders = [accepted(id, OrderExtra(list_id=5)) for id in (1, 2, 3)]
+    first_life = [
+        (*listed(5, ListKind.OTOCO, *orders), amended(3, HALF // 2, "now")),
+        (amended(1, HALF // 2, "first"),),
+        (closed(1, CloseReason.OCO_TRIGGER),),
+    ]
+    second_life = [(amended(2, HALF // 2, "second"),), (closed(2, CloseReason.OCO_TRIGGER), canceled(3, "cancel"), END)]
+    assert await _list_after(tmp_path, 1, first_life) == (["first", "c2", "now"], True, 2)
+    with closing(sqlite3.connect(tmp_path / "history.db")) as database, database:
+        assert database.execute("DELETE FROM orders WHERE status = 'EXPIRED'").rowcount == 1
+    assert await _list_after(tmp_path, 4, second_life[:1]) == (["first", "second", "now"], True, 4)
+    assert await _list_after(tmp_path, 5, second_life[1:]) == (["first", "second", "now"], False, 5)
+
+
+END = ListClosed(list_id=5, account=ALICE, market=BTCUSDT)
+
+
+async def _list_after(path: Path, seq: int, told: Sequence[Sequence[Event]]) -> tuple[list[str], bool, int]:
+    """As a projection leaves it that begins with what SQL has: its orders' names, whether it is open, and its seq."""
+    sql = Sql(database_url("", path))
+    sql.tell([Result(seq=at, time_us=at * 1000, events=list(events)) for at, events in enumerate(told, seq)])
+    past = TradingPast(sql.questions)
+    (found,) = await past.order_lists(Asked(need=ANY, account=ALICE, limit=2, from_start=True))
+    by_id = await past.order_list(ANY, ALICE, 5, "")
+    (row,) = sql.questions.reader.order_lists_by_id([5]).rows
+    sql.close()
+    assert by_id is not None
+    assert (by_id.order_ids, by_id.client_ids) == (found.order_ids, found.client_ids) == ([1, 2, 3], found.client_ids)
+    assert row.updated_us == row.seq * 1000
+    return found.client_ids, found.is_open, row.seq
 
 
 def test_columns_are_where_they_are_read() -> None:

@@ -96,27 +96,18 @@ class TradingPast:
 
     async def order_lists(self, asked: Asked) -> list[OrderList]:
         def question() -> Answer:
-            return self._named(self._reader.order_lists(asked.account, _range(asked)))
+            return self._reader.order_lists(asked.account, _range(asked))
 
         return await self._ask(asked.need, question, _order_list)
 
     async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
         def question() -> Answer:
             if id is not None:
-                return self._named(self._reader.order_lists_by_id([id]))
-            return self._named(self._reader.order_list_by_client_id(account, client_id))
+                return self._reader.order_lists_by_id([id])
+            return self._reader.order_list_by_client_id(account, client_id)
 
         found = await self._ask(need, question, _order_list)
         return next((one for one in found if one.account == account), None)
-
-    def _named(self, lists: Answer) -> Answer:
-        """Each row with the ids of its orders and the names of those: empty when they have left SQL for the archive."""
-        members = [[int(id) for id in row.orders.split(",")] for row in lists.rows]
-        orders = self._reader.list_members([row.id for row in lists.rows]).rows if members else []
-        names = {row.id: row.client_id for row in orders}
-        return lists._replace(
-            rows=[(row, ids, [names.get(id, "") for id in ids]) for row, ids in zip(lists.rows, members, strict=True)]
-        )
 
 
 def _range(asked: Asked, *, more: int = 0) -> Range:
@@ -219,6 +210,6 @@ def _prevented_match(row: Any) -> PreventedMatch:
     return PreventedMatch(event, row.market, row.time_us, row.trade_group, row.seq)
 
 
-def _order_list(named: Any) -> OrderList:
-    row, ids, names = named
+def _order_list(row: Any) -> OrderList:
+    ids, names = [int(id) for id in row.orders.split(",")], row.client_ids.split(",")
     return OrderList(row.id, row.account, row.market, row.kind, row.client_id, row.accepted_us, ids, names, row.is_open)

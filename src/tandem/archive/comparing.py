@@ -114,7 +114,7 @@ class Workbench(Intake):
         names = (table.bare_schema() if side == "sql" else stored_schema(table)).names
         rest = [name for name in names if name not in key]
         join = " AND ".join(f'l."{name}" = s."{name}"' for name in key)
-        changed = " OR ".join(_differs(table, name) for name in rest)
+        changed = " OR ".join(_differs(table, name, self._start_us) for name in rest)
         self._database.execute(
             f"CREATE OR REPLACE TEMP TABLE differing AS SELECT l, s, l.{key[0]} IS NULL AS is_more,"
             f" s.{key[0]} IS NULL AS is_less, coalesce(l.seq, s.seq) AS seq FROM ({expected}) l"
@@ -174,12 +174,15 @@ SELECT account, asset, sum(amount) AS amount FROM (
 """
 
 
-def _differs(table: Table, name: str) -> str:
+def _differs(table: Table, name: str, start_us: int) -> str:
+    """As `_told_value` has it."""
     differs = f'l."{name}" IS DISTINCT FROM s."{name}"'
     if table.name == "orders" and name in UNKNOWN:
         return f"({differs} AND l.first_seq >= 0)"
     if table.name == "orders" and name == "seq":
         return f"({differs} AND l.seq >= 0)"
+    if table.name == "order_lists" and name == "client_ids":
+        return f"({differs} AND l.accepted_us > {start_us})"
     return differs
 
 

@@ -177,12 +177,14 @@ class Intake(ABC):
         return "day - DATE '1970-01-01'", part, f"{self._told_value(table, 'seq')} // {GROUP_SEQS}"
 
     def _told_value(self, table: Table, name: str) -> str:
-        """A column, without what a log that begins in the middle does not tell of orders that were open there."""
+        """A column, without what a log that begins in the middle does not tell of what was open there."""
         if table.name == "orders" and self._start:
             if name == "seq":
                 return f"CASE WHEN seq > {self._start} THEN seq ELSE -1 END"
             if name in UNKNOWN:
                 return f'CASE WHEN first_seq > {self._start} THEN "{name}" END'
+        if table.name == "order_lists" and name == "client_ids":
+            return f"CASE WHEN accepted_us > {self._start_us} THEN client_ids END"
         return f'"{name}"'
 
 

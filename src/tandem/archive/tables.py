@@ -294,7 +294,7 @@ TABLES = _tables(
             "id": LONG,
             **_all(INT, "account market"),
             "kind": SMALL,
-            **_all(TEXT, "client_id orders"),
+            **_all(TEXT, "client_id orders client_ids"),
             "accepted_us": LONG,
             "is_open": FLAG,
             **_all(LONG, "updated_us seq"),

@@ -18,7 +18,6 @@ from tandem.platform.engine import (
     Debited,
     ListAccepted,
     ListClosed,
-    OpenOrderList,
     OrderAccepted,
     OrderAmended,
     OrderClosed,
@@ -46,6 +45,7 @@ class Past(Protocol):
     """What the fold asks of SQL: what is there already at its start."""
 
     def live_orders(self, ids: Iterable[int]) -> Iterable[LiveOrder]: ...
+    def live_lists(self, ids: Iterable[int]) -> Iterable[ListRow]: ...
     def candle(self, market: int, interval: str, open_us: int) -> CandleRow | None: ...
     def last_day(self, market: int) -> DayRow | None: ...
 
@@ -58,12 +58,12 @@ class Fold:
         past: Past,
         assets_of: Callable[[int], tuple[int, int]],
         open_orders: Iterable[int],
-        open_lists: Iterable[OpenOrderList],
+        open_lists: Iterable[int],
     ) -> None:
-        """`assets_of`: a market's base and quote asset. `open_orders`: ids; both as they are at the start."""
+        """`assets_of`: a market's base and quote asset. The others: ids, as they are at the start."""
         self._assets_of = assets_of
         self._orders = {order.id: order for order in past.live_orders(open_orders)}
-        self._lists = {opened.list_id: _opened_list(opened) for opened in open_lists}
+        self._lists = {row.id: row for row in past.live_lists(open_lists)}
         self._candles = Candles(past.candle)
         self._days = Days(past.last_day)
         self._seq = self._time_us = self._n = self._moves = 0
@@ -187,6 +187,8 @@ class Fold:
             seq,
         )
         self._days.at(market, time_us, seq).orders += 1
+        if extra.list_id >= 0:
+            self._name(extra.list_id, order_id, event.client_order_id)
 
     def _touch(self, order_id: int) -> LiveOrder:
         order = self._touched[order_id] = self._orders[order_id]
@@ -246,6 +248,8 @@ class Fold:
         order.qty, order.left_qty, order.client_id = event.qty, event.left, event.client_order_id
         order.amends += 1
         self._change(order, "AMENDED", old_client=event.old_client_order_id, old_qty=event.old_qty)
+        if order.list_id >= 0:
+            self._name(order.list_id, order.id, order.client_id)
 
     def _prevent(self, event: SelfTradePrevented) -> None:
         mode, match_id = event.mode, event.prevented_match_id
@@ -424,6 +428,7 @@ class Fold:
             event.kind,
             event.client_list_id,
             ",".join(map(str, event.orders)),
+            "," * (len(event.orders) - 1),
             self._time_us,
             True,
             self._time_us,
@@ -431,9 +436,20 @@ class Fold:
         )
         self._lists[row.id] = self._changed_lists[row.id] = row
 
+    def _touch_list(self, list_id: int) -> ListRow:
+        row = self._changed_lists[list_id] = self._lists[list_id]
+        row.seq, row.updated_us = self._seq, self._time_us
+        return row
+
+    def _name(self, list_id: int, order_id: int, client_id: str) -> None:
+        row = self._touch_list(list_id)
+        names = row.client_ids.split(",")
+        names[row.orders.split(",").index(str(order_id))] = client_id
+        row.client_ids = ",".join(names)
+
     def _close_list(self, event: ListClosed) -> None:
-        row = self._changed_lists[event.list_id] = self._lists.pop(event.list_id)
-        row.is_open, row.updated_us, row.seq = False, self._time_us, self._seq
+        self._touch_list(event.list_id).is_open = False
+        del self._lists[event.list_id]
 
     def _refer(self, event: ReferenceChanged) -> None:
         self._references.add((event.kind, event.id))
@@ -441,19 +457,3 @@ class Fold:
 
 def _buyer_and_seller(taker: int, maker: int, taker_sells: int) -> tuple[int, int]:
     return (maker, taker) if taker_sells else (taker, maker)
-
-
-def _opened_list(opened: OpenOrderList) -> ListRow:
-    """Its last columns do not matter: it is written again only when it is closed."""
-    return ListRow(
-        opened.list_id,
-        opened.account,
-        opened.market,
-        opened.kind,
-        opened.client_list_id,
-        ",".join(map(str, opened.orders)),
-        opened.accepted_us,
-        True,
-        opened.accepted_us,
-        0,
-    )

@@ -124,7 +124,8 @@ class Projector:
     def _follow(self, follower: Follower, store: Store) -> None:
         assets: dict[int, tuple[int, int]] = {}
         orders = [order.accepted.order_id for order in follower.open_orders()]
-        fold = Fold(store, assets.__getitem__, orders, follower.open_lists())
+        lists = [opened.list_id for opened in follower.open_lists()]
+        fold = Fold(store, assets.__getitem__, orders, lists)
         check = SelfCheck()
         self._move_to(store, 0)
         while not self.stop.is_set():

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Select,
     TextClause,
-    and_,
     func,
     literal_column,
     or_,
@@ -115,17 +114,6 @@ class Reader:
 
     def orders_by_id(self, order_ids: Sequence[int]) -> Answer:
         query = select(orders).where(orders.c.id.in_(order_ids)).order_by(orders.c.id)
-        return self._ask(lambda connection: fetch(connection, query))
-
-    def list_members(self, list_ids: Sequence[int]) -> Answer:
-        """Rows: list_id, id, client_id. They were accepted with their list, and so lie where its time is."""
-        lists, of = order_lists.c, orders.c
-        is_place = and_(of.account == lists.account, of.market == lists.market, of.accepted_us == lists.accepted_us)
-        query = (
-            select(of.list_id, of.id, of.client_id)
-            .select_from(order_lists.join(orders, is_place))
-            .where(lists.id.in_(list_ids), of.list_id == lists.id)
-        )
         return self._ask(lambda connection: fetch(connection, query))
 
     def order_by_client_id(self, account: int, market: int, client_id: str) -> Answer:

@@ -3,7 +3,7 @@
 In memory is only what is open: orders, lists, and the candles and day of each market that trades are added to.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -13,8 +13,8 @@ from tandem.domain.intervals import DAY
 from tandem.domain.trading import OPEN_STATUSES
 from tandem.history import schema
 from tandem.history.fold import NEW, PARTIALLY_FILLED, PENDING, PENDING_NEW, Fold
-from tandem.history.rows import FIXED, ORDER, CandleRow, DayRow, LiveOrder, Values
-from tandem.platform.engine import Follower, OpenOrder, OrderExtra
+from tandem.history.rows import FIXED, ORDER, CandleRow, DayRow, ListRow, LiveOrder, Values
+from tandem.platform.engine import Follower, OpenOrder, OpenOrderList, OrderExtra
 
 AT_ONCE = 8192
 _ORDER_AT = {name: index for index, name in enumerate(ORDER)}
@@ -43,8 +43,8 @@ class Retelling:
         self._candles: dict[tuple[object, object], Values] = {}
         self._days: dict[object, Values] = {}
         self._assets: dict[int, tuple[int, int]] = {}
-        past = _Beginning(inherited, next_aggregates if follower.seq else None, self._start_us)
-        self._fold = Fold(past, self._assets.__getitem__, list(self._orders), opened)
+        past = _Beginning(inherited, opened, next_aggregates if follower.seq else None, self._start_us)
+        self._fold = Fold(past, self._assets.__getitem__, list(self._orders), self._inherited_lists)
 
     def rows(self) -> Iterator[Told]:
         """In chunks, by table, with the columns of SQL."""
@@ -104,15 +104,24 @@ class _Beginning:
     is not asked, but for the number of the next aggregate trade, which the log does not tell."""
 
     def __init__(
-        self, orders: Iterable[OpenOrder], next_aggregates: Callable[[int], int] | None, start_us: int
+        self,
+        orders: Iterable[OpenOrder],
+        lists: Iterable[OpenOrderList],
+        next_aggregates: Callable[[int], int] | None,
+        start_us: int,
     ) -> None:
         self._orders = {order.accepted.order_id: order for order in orders}
+        self._lists = {opened.list_id: opened for opened in lists}
         self._next_aggregates = next_aggregates
         self._start_us = start_us
 
     def live_orders(self, ids: Iterable[int]) -> Iterator[LiveOrder]:
         for order_id in ids:
             yield _live_of(self._orders[order_id])
+
+    def live_lists(self, ids: Iterable[int]) -> Iterator[ListRow]:
+        for list_id in ids:
+            yield _list_of(self._lists[list_id], self._orders)
 
     def candle(self, market: int, interval: str, open_us: int) -> CandleRow | None:
         return None
@@ -167,6 +176,24 @@ def _live_of(order: OpenOrder) -> LiveOrder:
         trailing_us=order.trailing_us,
         working_us=order.working_us,
         updated_us=order.updated_us,
+        seq=_UNKNOWN_SEQ,
+    )
+
+
+def _list_of(opened: OpenOrderList, orders: Mapping[int, OpenOrder]) -> ListRow:
+    """What its ended orders were called is not known."""
+    members = (orders.get(order_id) for order_id in opened.orders)
+    return ListRow(
+        id=opened.list_id,
+        account=opened.account,
+        market=opened.market,
+        kind=opened.kind,
+        client_id=opened.client_list_id,
+        orders=",".join(map(str, opened.orders)),
+        client_ids=",".join("" if order is None else order.accepted.client_order_id for order in members),
+        accepted_us=opened.accepted_us,
+        is_open=True,
+        updated_us=opened.accepted_us,
         seq=_UNKNOWN_SEQ,
     )
 

@@ -54,6 +54,7 @@ class ListRow(msgspec.Struct, gc=False):
     kind: int
     client_id: str
     orders: str
+    client_ids: str
     accepted_us: int
     is_open: bool
     updated_us: int

@@ -304,6 +304,7 @@ order_lists = Table(
     _small("kind"),
     _text("client_id"),
     _text("orders"),  # their ids with commas, rising
+    _text("client_ids"),  # theirs likewise, as amended, in that order
     _key("accepted_us"),
     _flag("is_open"),
     _key("updated_us"),

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Column, Connection, Select, insert, select, update
 from sqlalchemy.engine import URL
 
 from tandem.history import schema
@@ -19,7 +19,7 @@ from tandem.history.database import (
     migrate,
     open_engine,
 )
-from tandem.history.rows import CHANGING, ORDER, CandleRow, DayRow, LiveOrder, Rows, Values
+from tandem.history.rows import CHANGING, ORDER, CandleRow, DayRow, ListRow, LiveOrder, Rows, Values
 
 Names = dict[str, list[Values]]
 """Rows of `assets`, `markets` and `accounts` to add or to replace."""
@@ -102,16 +102,21 @@ class Store(ABC):
     # --- what the fold asks
 
     def live_orders(self, ids: Iterable[int]) -> Iterator[LiveOrder]:
+        return (LiveOrder(*row) for row in self._live(select(*_LIVE), schema.orders.c.id, ids))
+
+    def live_lists(self, ids: Iterable[int]) -> Iterator[ListRow]:
+        return (ListRow(*row) for row in self._live(select(schema.order_lists), schema.order_lists.c.id, ids))
+
+    def _live(self, query: Select[Any], key: Column[Any], ids: Iterable[int]) -> Iterator[Any]:
         wanted = sorted(ids)
-        query = select(*_LIVE)
         with as_fault(self._url), self._connection.begin():
             for start in range(0, len(wanted), _CHUNK):
                 chunk = wanted[start : start + _CHUNK]
-                rows = self._connection.execute(query.where(schema.orders.c.id.in_(chunk))).all()
+                rows = self._connection.execute(query.where(key.in_(chunk))).all()
                 if len(rows) != len(chunk):
-                    raise HistoryUnusable(f"{self._url.render_as_string()} lacks orders that are open; rebuild it")
-                for row in rows:
-                    yield LiveOrder(*row)
+                    lacking = f"{self._url.render_as_string()} lacks {key.table.name} that are open"
+                    raise HistoryUnusable(f"{lacking}; rebuild it")
+                yield from rows
 
     def candle(self, market: int, interval: str, open_us: int) -> CandleRow | None:
         table = schema.candles
