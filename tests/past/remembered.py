@@ -113,6 +113,10 @@ class Remembered:
         holder = self.view.lists.accounts.get(asked.account)
         return self._page(asked, holder.rows if holder else [], lambda row: row.id, lambda row: row.accepted_us)
 
+    async def order_lists_by_id(self, need: Need, ids: Sequence[int]) -> list[OrderList]:
+        self._answer(need)
+        return [copy(self.view.lists.by_id[id]) for id in ids if id in self.view.lists.by_id]
+
     async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
         self._answer(need)
         holder = self.view.lists.accounts.get(account)

@@ -100,6 +100,9 @@ class TradingPast:
 
         return await self._ask(asked.need, question, _order_list)
 
+    async def order_lists_by_id(self, need: Need, ids: Sequence[int]) -> list[OrderList]:
+        return await self._ask(need, lambda: self._reader.order_lists_by_id(ids), _order_list)
+
     async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
         def question() -> Answer:
             if id is not None:

@@ -1,7 +1,7 @@
-"""A page of rows as one JSON text, which the database makes and one call reads.
+"""A page of rows. From SQLite as one JSON text, which it makes and one call reads.
 
-Row by row a driver takes the interpreter's lock and gives it back for each of them, and the loop that serves orders
-waits for it as often.
+Row by row its driver takes the interpreter's lock and gives it back for each of them, and the loop that serves orders
+waits for it as often. PostgreSQL's has them all at once.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Connection, Select, Text, cast, func, select
+from sqlalchemy import Boolean, Connection, Select, Text, func, select
 
 Field = tuple[str, type, bool]
 """(name, type, whether it may be None)"""
@@ -18,16 +18,13 @@ SUBQUERY = "page"
 
 def fetch(connection: Connection, query: Select[Any]) -> list[Any]:
     """In the order of `query`. Each row is a tuple that has its columns as attributes too."""
+    if connection.dialect.name != "sqlite":
+        return list(connection.execute(query))
     page = query.subquery(SUBQUERY)
     columns = list(page.c)
-    text: ColumnElement[Any]
-    if connection.dialect.name == "sqlite":
-        text = func.json_group_array(func.json_array(*columns))
-    else:
-        text = cast(func.json_agg(func.json_build_array(*columns)), Text)
-    found = connection.execute(select(text)).scalar_one()
+    found = connection.execute(select(func.json_group_array(func.json_array(*columns)))).scalar_one()
     fields = tuple((c.name, _type_of(c.type), bool(getattr(c, "nullable", True))) for c in columns)
-    return _decoder(fields).decode(found) if found else []
+    return _decoder(fields).decode(found)
 
 
 def _type_of(declared: Any) -> type:

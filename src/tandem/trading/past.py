@@ -55,5 +55,8 @@ class Past(Protocol):
 
     async def order_lists(self, asked: Asked) -> list[OrderList]: ...
 
+    async def order_lists_by_id(self, need: Need, ids: Sequence[int]) -> list[OrderList]:
+        """Of any account."""
+
     async def order_list(self, need: Need, account: int, id: int | None, client_id: str) -> OrderList | None:
         """Without an id the latest with this client id."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from tandem.domain.history import Need
-from tandem.trading.lists import OrderList
 from tandem.trading.orders import OrderView
 from tandem.trading.past import Past
 from tandem.trading.records import Order
@@ -26,20 +25,18 @@ async def recall(view: OrderView, past: Past) -> None:
     """Fills in the latest prevented match of orders, whether a routed order's last fill was an allocation, and the
     client ids of list members that have ended. Raises TimeoutError; then it may be called again."""
     need = Need(view.start_seq, -1, view.start_seq)
-    lists = [found for found in view.lists.by_id.values() if "" in found.client_ids]
-    for ids in _chunks(sorted({*view.unsure, *_unnamed(lists)})):
-        for told in await past.orders_by_id(need, ids):
-            _complete(view, told)
-            if told.list_id >= 0:
-                _name(view.lists.by_id.get(told.list_id), told)
+    for ids in _chunks(sorted(view.unsure)):
+        for order in await past.orders_by_id(need, ids):
+            _complete(view, order)
+    for ids in _chunks([found.id for found in view.lists.by_id.values() if "" in found.client_ids]):
+        for told in await past.order_lists_by_id(need, ids):
+            found = view.lists.by_id.get(told.id)
+            if found is not None:
+                found.client_ids[:] = [own or its for own, its in zip(found.client_ids, told.client_ids, strict=True)]
 
 
 def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
     return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
-
-
-def _unnamed(lists: Iterable[OrderList]) -> Iterable[int]:
-    return (id for one in lists for id, name in zip(one.order_ids, one.client_ids, strict=True) if not name)
 
 
 def _complete(view: OrderView, told: Order) -> None:
@@ -51,10 +48,3 @@ def _complete(view: OrderView, told: Order) -> None:
         order.prevented_match_id = told.prevented_match_id
     if order.extra is not None and told.extra is not None and order.filled == filled_then:
         order.extra.is_routed = told.extra.is_routed
-
-
-def _name(found: OrderList | None, told: Order) -> None:
-    """Members of an open list end filled or expired: a cancel, which renames an order, is the end of its list."""
-    if found is not None:
-        index = found.order_ids.index(told.id)
-        found.client_ids[index] = found.client_ids[index] or told.client_id
