@@ -108,7 +108,7 @@ class Exchange:
         listen_keys = ListenKeys(clock, random_name)
         self.listen_tokens = ListenTokens(clock, random_name)
         keys.on_revoked.append(lambda key: listen_keys.close_of_api_key(key.id))
-        new_client_id = client_id_source(os.urandom)
+        new_client_id = client_id_source(os.urandom, clock.wall_us)
         self.operations: list[Operation] = [
             *marketdata_routes.operations(self.market_data, limiter, market_past),
             *trading_routes.operations(self.client, self.orders, limiter, new_client_id, self._past),

@@ -5,6 +5,7 @@ Commits do not wait for the disk: what a crash of the database takes back is tol
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from os import sched_yield
 from typing import Any
 
 import psycopg
@@ -61,6 +62,7 @@ class PostgresStore(Store):
             write = copy.write_row
             for row in rows:
                 write(row)
+                sched_yield()
 
     def _run(self, statement: str, rows: Sequence[Values]) -> None:
         """With an array for each column."""
