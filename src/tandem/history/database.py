@@ -25,7 +25,7 @@ FILE = "history.db"
 PAGE_BYTES = 8192
 CACHE_KIB = 128 * 1024
 READER_CACHE_KIB = 16 * 1024
-CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 1024, 65536
+CHECKPOINT_PAGES, CHECKPOINT_PAGES_BEHIND = 64, 65536
 """How much the write-ahead log gathers before it is brought into the file, which syncs twice: little where orders
 wait for the same disk, much while the projection is behind."""
 JOURNAL_BYTES = 64 * 1024 * 1024
