@@ -19,7 +19,7 @@ SUBQUERY = "page"
 def fetch(connection: Connection, query: Select[Any]) -> list[Any]:
     """In the order of `query`. Each row is a tuple that has its columns as attributes too."""
     if connection.dialect.name != "sqlite":
-        return list(connection.execute(query))
+        return list(connection.execute(query).all())
     page = query.subquery(SUBQUERY)
     columns = list(page.c)
     found = connection.execute(select(func.json_group_array(func.json_array(*columns)))).scalar_one()

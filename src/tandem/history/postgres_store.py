@@ -17,6 +17,8 @@ from tandem.history.database import HistoryUnusable
 from tandem.history.rows import CHANGING, Rows, Values
 from tandem.history.store import APPENDED, COLUMNS, LIVE_NAMES, REPLACED, Names, Store, listed
 
+VACUUM = 0.05
+"""After this share of new rows: whoever reads a row first before that looks up who wrote it, and marks the page."""
 _COPY_FROM = 100
 """As many rows go by COPY, which has to be waited for; fewer are told with everything else at once."""
 
@@ -91,7 +93,7 @@ def partition_of(table: str, month: int) -> tuple[str, Sequence[str]]:
     year, index = divmod(month, 12)
     name = f"{table}_{year:04d}_{index + 1:02d}"
     return name, (
-        f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
+        f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL) WITH (autovacuum_vacuum_insert_scale_factor = {VACUUM})",
         f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({_start_of(month)}) TO ({_start_of(month + 1)})",
     )
 
