@@ -176,7 +176,7 @@ WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::
 
 _POSTGRES_WARM = """
 SELECT count(pg_prewarm(oid)) FROM pg_class
-WHERE relkind IN ('r', 'i') AND relname ~ '^(orders|order_lists|fills|trades|candles)' AND relpages > 0
+WHERE relkind IN ('r', 'i') AND relname ~ '^(orders|order_lists|fills|trades|candles)'
 """
 
 

@@ -44,7 +44,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def write_again(data: Path, path: Path, rows: list[dict[str, Any]]) -> None:
     """With checksum and counts as if it had been written so."""
-    pq.write_table(pa.Table.from_pylist(rows, schema=pq.ParquetFile(path).schema_arrow), path)
+    columns = [field for field in pq.ParquetFile(path).schema_arrow if field.name in rows[0]]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(columns)), path)
     name = str(path.relative_to(data / "archive"))
     for manifest in (data / "archive/manifests").iterdir():
         told = json.loads(manifest.read_text())

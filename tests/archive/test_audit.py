@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -245,6 +246,23 @@ def test_a_row_twice_in_a_file(data: Path) -> None:
     assert [(one["table"], one["where"], one["expected"], one["found"]) for one in found] == [
         ("ledger", "archive", 1, 2)
     ]
+
+
+def test_files_of_an_older_archive_that_do_not_name_the_orders_of_lists(data: Path) -> None:
+    for path in files_of(data, "order_lists"):
+        write_again(data, path, [_without(row, "client_ids") for row in rows_of(path)])
+    code, found, told = audited(data)
+    assert (code, found) == (0, []), told
+    path = files_of(data, "order_lists")[0]
+    lists = [_without(row, "client_ids") for row in rows_of(path)]
+    lists[0]["updated_us"] += 1
+    write_again(data, path, lists)
+    (changed,) = found_in(data)
+    assert changed["key"] == {"id": lists[0]["id"]}
+
+
+def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {column: value for column, value in row.items() if column != name}
 
 
 # --- how it is told

@@ -77,10 +77,10 @@ def database_url(database: str, data: Path) -> URL:
 
 def open_engine(url: URL, *, readers: int = 0, longest_ms: int = 0) -> Engine:
     """For one writer, or for that many readers at once. `longest_ms`: PostgreSQL is asked short questions, and tries
-    each so long at most; one that fails because the server was away is asked again. 0: any questions."""
+    each so long at most; 0: any questions."""
     options: dict[str, Any] = {"pool_size": max(readers, 1), "max_overflow": 0}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=not longest_ms, connect_args=_patience(url, longest_ms), **options)
+        return create_engine(url, pool_pre_ping=True, connect_args=_patience(url, longest_ms), **options)
     assert url.database is not None
     if not readers:
         with as_fault(url):

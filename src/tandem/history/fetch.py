@@ -17,7 +17,7 @@ SUBQUERY = "page"
 
 
 def fetch(connection: Connection, query: Select[Any]) -> list[Any]:
-    """In the order of `query`. Each row is a tuple that has its columns as attributes too."""
+    """In the order of `query`. A row's columns are read by place and by name."""
     if connection.dialect.name != "sqlite":
         return list(connection.execute(query).all())
     page = query.subquery(SUBQUERY)

@@ -53,7 +53,7 @@ _POSITION = select(position.c.cluster_id, position.c.seq, position.c.time_us)
 
 class Answer(NamedTuple):
     seq: int
-    """Everything up to this command is in it, and maybe some of what came right after; -1: there is no history yet."""
+    """Everything up to this command is in it; -1: there is no history yet."""
     time_us: int
     """Of that command."""
     rows: Rows
@@ -80,8 +80,7 @@ class Reader:
         self._cluster_id = cluster_id
         self._engine = open_engine(url, readers=readers, longest_ms=LONGEST_MS)
         if url.get_backend_name() == "postgresql":
-            # A transaction would be two more round trips. The position is read first: rows may be newer, never older.
-            self._engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -14,9 +14,10 @@ _AT_ONCE = 256
 
 
 def client_id_source(random_bytes: Callable[[int], bytes], now_us: Callable[[], int]) -> Callable[[], str]:
-    """Makes ids of 22 letters and digits: the time in milliseconds, then 83 bits from `random_bytes` (`os.urandom`).
+    """Makes ids of 22 letters and digits: a time in milliseconds, then 83 bits from `random_bytes` (`os.urandom`).
 
-    Those of one time are alike at their beginning, so that an index of ids grows in one place and not everywhere.
+    The time is that at which 256 of them were made ready. They are alike at their beginning, so that an index of ids
+    grows in one place and not everywhere.
     """
     ready: list[str] = []
 
