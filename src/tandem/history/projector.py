@@ -2,8 +2,8 @@
 
 After any error everything is opened again at the position that SQL has, which is the only thing to go on from.
 
-It yields the processor after each result. A newer Linux lets a thread that only computes go on until its next tick, 4 ms
-later, although an order waits for that processor, whatever their priorities are; at a system call it is put aside.
+It yields the processor after each result. A newer Linux lets a thread that only computes go on until its next tick,
+4 ms later, although an order waits for that processor, whatever their priorities are; at a system call it is put aside.
 """
 
 import gc
