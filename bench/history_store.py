@@ -177,7 +177,9 @@ WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::
 _POSTGRES_WARM = """
 SELECT count(pg_prewarm(oid)) FROM pg_class
 WHERE relkind IN ('r', 'i') AND relname ~ '^(orders|order_lists|fills|trades|candles)'
+AND relname !~ '(client|cancel|seq|order_id|time_us|orders_.*id)'
 """
+"""Not the indexes of which a question reads a few pages only: they would push the rest out."""
 
 
 def memory_settings() -> list[str]:
