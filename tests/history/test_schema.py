@@ -172,7 +172,7 @@ def test_partitions_are_months() -> None:
     assert partition_of("fills", january - 1) == (
         "fills_2025_12",
         (
-            "CREATE TABLE fills_2025_12 (LIKE fills INCLUDING ALL)",
+            "CREATE TABLE fills_2025_12 (LIKE fills INCLUDING ALL) WITH (autovacuum_vacuum_insert_scale_factor = 0.05)",
             "ALTER TABLE fills ATTACH PARTITION fills_2025_12 FOR VALUES FROM (1764547200000000) TO (1767225600000000)",
         ),
     )
