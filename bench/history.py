@@ -331,7 +331,7 @@ def text_of(rows: list[Row], made: dict[str, Any], version: str, options: Any) -
             *lines,
             "",
             f"{machine()}, PostgreSQL {version} as Debian sets it up with {' and '.join(memory_settings())}, on the "
-            "same machine and disk. What is asked about was read once before: it fits into memory.",
+            "same machine and disk. What is asked about was read once before.",
             f"The log: {made['orders']} orders of all kinds by {ACCOUNTS} accounts in 8 markets, "
             f"{made['trades']} trades, {made['commands']} commands over {DAYS} days, seed {made['seed']}; made in "
             f"{made['seconds']:.0f} s.",

@@ -98,19 +98,19 @@ def sqlite_limit(source: Path, target: Path) -> tuple[int, float]:
     return rows, seconds
 
 
+def warm_sqlite(data: Path) -> None:
+    """Reads the file once."""
+    with (data / "history.db").open("rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
+
+
 def _sqlite_tables(connection: sqlite3.Connection) -> list[str]:
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     return [name for (name,) in names.fetchall()]
 
 
 # --- PostgreSQL
-
-
-def warm_sqlite(data: Path) -> None:
-    """Reads the file once."""
-    with (data / "history.db").open("rb", buffering=0) as file:
-        while file.read(1 << 20):
-            pass
 
 
 class Server:
